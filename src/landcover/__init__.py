@@ -1,0 +1,39 @@
+"""From a satellite image to land cover maps, class shares and area tables.
+
+One function per command, with the same names and defaults. Each is imported when it is first used, so that
+`import landcover` is quick and PyTorch is loaded by `train` alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from landcover.accuracy.evaluate import evaluate as evaluate
+    from landcover.chips.cut import cut as cut
+    from landcover.chips.inspect import inspect as inspect
+    from landcover.inference.demo import demo as demo
+    from landcover.inference.predict import predict as predict
+    from landcover.shares.score import score_files as score
+    from landcover.training.train import train as train
+
+_PUBLIC = {
+    "cut": "landcover.chips.cut:cut",
+    "inspect": "landcover.chips.inspect:inspect",
+    "train": "landcover.training.train:train",
+    "predict": "landcover.inference.predict:predict",
+    "score": "landcover.shares.score:score_files",
+    "evaluate": "landcover.accuracy.evaluate:evaluate",
+    "demo": "landcover.inference.demo:demo",
+}
+__all__ = ["__version__", "cut", "demo", "evaluate", "inspect", "predict", "score", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'landcover' has no attribute {name!r}")
+    module, function = _PUBLIC[name].split(":")
+    return getattr(import_module(module), function)

@@ -1,0 +1,1 @@
+"""Couples of image and mask: find, inspect, cut from scenes, split by place."""

@@ -1,0 +1,5 @@
+"""`landcover cut`."""
+
+
+def command() -> None:
+    """Not there yet."""

@@ -1,0 +1,5 @@
+"""`landcover demo`."""
+
+
+def command() -> None:
+    """Not there yet."""

@@ -1,0 +1,5 @@
+"""`landcover evaluate`."""
+
+
+def command() -> None:
+    """Not there yet."""

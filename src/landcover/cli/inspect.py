@@ -1,0 +1,5 @@
+"""`landcover inspect`."""
+
+
+def command() -> None:
+    """Not there yet."""

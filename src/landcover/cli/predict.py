@@ -1,0 +1,5 @@
+"""`landcover predict`."""
+
+
+def command() -> None:
+    """Not there yet."""

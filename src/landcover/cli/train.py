@@ -1,0 +1,5 @@
+"""`landcover train`."""
+
+
+def command() -> None:
+    """Not there yet."""

@@ -1,0 +1,78 @@
+"""Files appear whole or not at all: temporary names, renames, output folders, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landcover.errors import LandcoverError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` when the block ends well, else remove it."""
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` (UTF-8), whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Give an empty folder beside `out`; what it holds moves into `out` when the block ends well.
+
+    When the block fails, nothing is left of it and `out` is as it was. With `overwrite`, entries of the
+    same name in `out` are replaced and others stay.
+
+    Raises
+    ------
+    LandcoverError : `out` is a file, holds something already (without `overwrite`) or can't be written
+    """
+    if out.exists() and not out.is_dir():
+        raise LandcoverError(out, "is a file", "a folder for the results", "give another --out")
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise LandcoverError(
+            out, "already holds files", "a new or empty folder", "give another --out, or --overwrite"
+        )
+    stage = out.parent / f".{out.name}.partial"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir()
+        if not os.access(out if out.is_dir() else stage, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise LandcoverError(
+            out, f"can't be written ({error.strerror})", "a folder one may write to", "give another --out"
+        ) from error
+    try:
+        yield stage
+        if not out.exists():
+            os.replace(stage, out)
+            return
+        for entry in sorted(stage.iterdir()):
+            target = out / entry.name
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            os.replace(entry, target)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Pixels in and out: open any image safely, bands by name, windows; write maps."""

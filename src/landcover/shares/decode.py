@@ -1,0 +1,113 @@
+"""Decoders: how the probabilities of pixels become the shares of an image.
+
+Every decoder sums something over pixels, so that a scene of any size is decoded window by window:
+`pixel_sums` for each window, added up, then `shares` once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from landcover.errors import LandcoverError
+
+Kind = Literal["counts", "mean", "calibrated"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A decoder and its parameters.
+
+    Parameters
+    ----------
+    kind : `counts` gives each pixel to its most probable class and counts (the talk's way); `mean` averages
+        the probabilities; `calibrated` averages the probabilities p^(1/temperature), made to sum to 1 again
+        (temperature scaling, Guo et al. 2017), then mixes in the prior: (1 − shrinkage) · mean +
+        shrinkage · prior
+    temperature : above 1 softens the probabilities
+    shrinkage : weight of the prior, 0 to 1
+    prior : shares of the classes where the decoder was fitted
+
+    Examples
+    --------
+    >>> p = np.array([[[0.6, 0.6]], [[0.4, 0.4]]])  # 2 classes, 1 × 2 px
+    >>> Decoder("counts").decode(p), Decoder("mean").decode(p)
+    (array([1., 0.]), array([0.6, 0.4]))
+    """
+
+    kind: Kind = "mean"
+    temperature: float = 1.0
+    shrinkage: float = 0.0
+    prior: tuple[float, ...] = ()
+
+    def pixel_sums(
+        self, probabilities: npt.NDArray[np.floating[Any]], valid: npt.NDArray[np.bool_] | None = None
+    ) -> Floats:
+        """Sum over pixels of what this decoder adds up.
+
+        Parameters
+        ----------
+        probabilities : classes × any shape, each pixel summing to 1
+        valid : the same shape without classes; pixels that count (all, if None)
+
+        Returns
+        -------
+        sums : float64, one per class; they sum to the number of valid pixels
+        """
+        p = probabilities.reshape(len(probabilities), -1)
+        if valid is not None:
+            p = p[:, valid.reshape(-1)]
+        if self.kind == "counts":
+            return np.bincount(p.argmax(axis=0), minlength=len(p)).astype(np.float64)
+        if self.kind == "calibrated" and self.temperature != 1:
+            p = np.maximum(p, np.finfo(np.float32).tiny) ** np.float32(1 / self.temperature)
+            p /= p.sum(axis=0)
+        return p.sum(axis=1, dtype=np.float64)
+
+    def shares(self, sums: Floats) -> Floats:
+        """Shares from sums: they sum to 1, or are all 0 when no pixel counted."""
+        total = sums.sum(axis=-1, keepdims=True)
+        shares = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+        if self.kind == "calibrated" and self.shrinkage:
+            mixed = (1 - self.shrinkage) * shares + self.shrinkage * np.asarray(self.prior)
+            shares = np.where(total > 0, mixed, shares)
+        return shares
+
+    def decode(
+        self, probabilities: npt.NDArray[np.floating[Any]], valid: npt.NDArray[np.bool_] | None = None
+    ) -> Floats:
+        """Shares of one image: `shares(pixel_sums(...))`."""
+        return self.shares(self.pixel_sums(probabilities, valid))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decoder as JSON-ready data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Decoder:
+        """Read what `to_dict` wrote."""
+        return cls(
+            kind=data["kind"],
+            temperature=float(data["temperature"]),
+            shrinkage=float(data["shrinkage"]),
+            prior=tuple(float(v) for v in data["prior"]),
+        )
+
+
+def override(trained: Decoder, kind: str | None) -> Decoder:
+    """The model's decoder, or another kind; `calibrated` is only there if the model has its parameters."""
+    if kind is None or kind == trained.kind:
+        return trained
+    if kind not in KINDS:
+        raise LandcoverError("--decoder", f"is {kind!r}", f"one of {', '.join(KINDS)}", "mend it")
+    if kind == "calibrated" and not trained.prior:
+        raise LandcoverError(
+            "--decoder", "is 'calibrated', which this model has no parameters for", "counts or mean",
+            "choose one of these, or train with decoder = \"calibrated\"",
+        )  # fmt: skip
+    return Decoder(kind, trained.temperature, trained.shrinkage, trained.prior)
