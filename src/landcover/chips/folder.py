@@ -43,13 +43,19 @@ class ChipsFolder:
 
     def part(self, *names: str) -> list[str]:
         """Ids of couples in the given parts of splits.csv."""
+        return [i for i in self.images_of(*names) if i in self.masks]
+
+    def images_of(self, *names: str) -> list[str]:
+        """Ids of images, with or without mask, in the given parts of splits.csv."""
         if self.splits is None:
             raise LandcoverError(
-                self.path, "has no splits.csv", f"a part ({', '.join(PARTS)}) for each chip",
-                "write it, or choose split = \"place\" in the recipe",
-            )  # fmt: skip
+                self.path,
+                "has no splits.csv",
+                f"a part ({', '.join(PARTS)}) for each chip",
+                "write it, or make the chips with landcover cut",
+            )
         chosen = set(self.splits.loc[self.splits["part"].isin(names), "sample_id"])
-        return [i for i in self.couples if i in chosen]
+        return [i for i in self.images if i in chosen]
 
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -58,7 +64,7 @@ def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """Image files of a folder by name without suffix, in natural order; names that begin with a dot are left."""
+    """Image files of a folder by name without suffix, in natural order; names with a leading dot are left."""
     if not folder.is_dir():
         raise LandcoverError(folder, "is not there", "a folder of images", "check the path")
     found: dict[str, Path] = {}
@@ -84,9 +90,11 @@ def open_chips(path: Path) -> ChipsFolder:
         raise LandcoverError(path, "is not there", "a chips folder", "check the path")
     if not (path / "images").is_dir():
         raise LandcoverError(
-            path, "has no folder images/", "a chips folder: images/<id>.tif, masks/<id>.tif",
+            path,
+            "has no folder images/",
+            "a chips folder: images/<id>.tif, masks/<id>.tif",
             "see docs/data-formats.md, or make one with landcover cut",
-        )  # fmt: skip
+        )
     images = find_images(path / "images")
     if not images:
         raise LandcoverError(
@@ -120,6 +128,9 @@ def read_splits(path: Path) -> pd.DataFrame:
     for column in ("sample_id", "part"):
         if column not in table:
             raise LandcoverError(path, f"has no column {column}", "sample_id and part", "add it")
+    for column in {"y0", "x0"} & set(table.columns):
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise LandcoverError(path, f"has a {column} that is no number", "pixels", "mend it")
     doubled = table["sample_id"][table["sample_id"].duplicated()]
     if len(doubled):
         raise LandcoverError(path, f"holds sample_id {doubled.iloc[0]} twice", "each id once", "remove one")
@@ -156,14 +167,18 @@ def read_couples(
         codes = read_codes(chips.masks[i], chips.legend)
         if codes.shape != valid.shape:
             raise LandcoverError(
-                chips.masks[i], f"is {codes.shape[0]} × {codes.shape[1]} px",
-                f"{valid.shape[0]} × {valid.shape[1]} px as its image", "cut it to the image's grid",
-            )  # fmt: skip
+                chips.masks[i],
+                f"is {codes.shape[0]} × {codes.shape[1]} px",
+                f"{valid.shape[0]} × {valid.shape[1]} px as its image",
+                "cut it to the image's grid",
+            )
         if images and pixels.shape != images[0].shape:
             raise LandcoverError(
-                chips.images[i], f"is {pixels.shape[1]} × {pixels.shape[2]} px",
-                f"{images[0].shape[1]} × {images[0].shape[2]} px as the others", "cut chips of one size",
-            )  # fmt: skip
+                chips.images[i],
+                f"is {pixels.shape[1]} × {pixels.shape[2]} px",
+                f"{images[0].shape[1]} × {images[0].shape[2]} px as the others",
+                "cut chips of one size",
+            )
         images.append(pixels)
         masks.append(np.where(valid, codes, np.uint8(chips.legend.no_data_code)))
     if not images:

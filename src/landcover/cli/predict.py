@@ -1,5 +1,57 @@
 """`landcover predict`."""
 
+from __future__ import annotations
 
-def command() -> None:
-    """Not there yet."""
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    inputs: Annotated[list[Path], typer.Argument(help="Images, folders of images or chips folders.")],
+    out: Annotated[Path, typer.Option(help="Prediction folder to write.")],
+    model: Annotated[Path | None, typer.Option(help="Model file; without it, the model in the box.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands that stand for B02,B03,B04,B08, by name or number: 2,3,4,8.")
+    ] = None,
+    scale: Annotated[float, typer.Option(help="Reflectance × 10,000 is raw × SCALE + OFFSET.")] = 1.0,
+    offset: Annotated[float, typer.Option(help="-1000 for Sentinel-2 baseline 04.00 or later.")] = 0.0,
+    decoder: Annotated[
+        str | None, typer.Option(help="counts, mean or calibrated, instead of the model's.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="bf16, float32, or auto: bf16 if the processor can.")
+    ] = "auto",
+    part: Annotated[str | None, typer.Option(help="Only this part of a chips folder's splits.csv.")] = None,
+    window: Annotated[int | None, typer.Option(help="Window in px, instead of the model's.")] = None,
+    overlap: Annotated[int | None, typer.Option(help="Overlap in px, instead of the model's.")] = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Keep probability layers.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
+) -> None:
+    """Predict land cover maps and class shares from images.
+
+    Example: landcover predict image.tif --out prediction
+    """
+    import landcover
+
+    prediction = landcover.predict(
+        inputs,
+        out,
+        model=model,
+        bands=bands.split(",") if bands else None,
+        scale=scale,
+        offset=offset,
+        decoder=decoder,
+        precision=precision,  # type: ignore[arg-type]
+        part=part,
+        window=window,
+        overlap=overlap,
+        probabilities=probabilities,
+        overwrite=overwrite,
+    )
+    for warning in prediction.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"shares of {len(prediction.shares)} images: {prediction.folder / 'distributions.csv'}")
+    print(f"maps: {prediction.folder / 'maps'}")

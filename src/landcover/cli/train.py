@@ -1,5 +1,32 @@
 """`landcover train`."""
 
+from __future__ import annotations
 
-def command() -> None:
-    """Not there yet."""
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    recipe: Annotated[Path, typer.Argument(help="Recipe in TOML (see recipes/).")],
+    data: Annotated[Path, typer.Option(help="Chips folder with images and masks.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Run folder or model file whose weights to go on from."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in OUT.")] = False,
+) -> None:
+    """Train a network on chips and masks, and write its model file.
+
+    Example: landcover train recipes/box.toml --data chips --out runs/box
+    """
+    import landcover
+
+    run = landcover.train(recipe, data, out, start=start, seed=seed, resume=resume, overwrite=overwrite)
+    for name, value in run.scores.items():
+        print(f"validation {name:<17} {value:.5f}")
+    print(f"model file: {run.model}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
@@ -19,6 +22,7 @@ BANDS = ("B02", "B03", "B04", "B08")
 DRIVERS = ("GTiff", "JP2OpenJPEG", "ENVI", "HFA")
 SUFFIXES = (".tif", ".tiff", ".jp2", ".img")
 MOST_PIXELS = 2_000_000_000
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # chips without place are usual here
 SENTINEL2 = {
     12: ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"],
     13: ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"],
@@ -39,17 +43,27 @@ def open_raster(path: Path) -> Iterator[Any]:
     """
     if not path.is_file():
         raise LandcoverError(path, "is not there", "an image", "check the path")
+    # rasterio.open takes one driver only; the reader behind it takes a list.
+    with reading(path), rasterio.Env(), DatasetReader(str(path), driver=list(DRIVERS)) as source:
+        if source.width * source.height > MOST_PIXELS:
+            raise LandcoverError(
+                path,
+                f"claims {source.height} × {source.width} px",
+                f"at most {MOST_PIXELS:,} px",
+                "cut it into parts",
+            )
+        yield source
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what GDAL says of a damaged file into a `LandcoverError` that names the file.
+
+    Reads have one of their own, since the innermost of several open rasters would else take the blame.
+    """
     try:
-        with rasterio.open(path, driver=list(DRIVERS)) as source:
-            if source.width * source.height > MOST_PIXELS:
-                raise LandcoverError(
-                    path,
-                    f"claims {source.height} × {source.width} px",
-                    f"at most {MOST_PIXELS:,} px",
-                    "cut it into parts",
-                )
-            yield source
-    except rasterio.errors.RasterioError as error:
+        yield
+    except RasterioError as error:
         detail = str(error.__cause__ or error).removeprefix(f"'{path}' ").removeprefix(f"{path}: ")
         raise LandcoverError(
             path,
@@ -57,6 +71,20 @@ def open_raster(path: Path) -> Iterator[Any]:
             f"a whole raster of a format read here ({', '.join(DRIVERS)})",
             "fetch it again, or convert it with gdal_translate",
         ) from error
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a raster lies: its CRS and the affine transform of its pixels."""
+
+    crs: Any
+    transform: Any
+
+    @classmethod
+    def of(cls, source: Any) -> Place | None:
+        """The place of an open raster; None when it has none."""
+        known = source.crs or not source.transform.is_identity
+        return cls(source.crs, source.transform) if known else None
 
 
 @dataclass(frozen=True)
@@ -99,7 +127,8 @@ class Image:
         height = self.height - y if height is None else height
         width = self.width - x if width is None else width
         try:
-            raw = self.source.read(self.indexes, window=Window(x, y, width, height))
+            with reading(self.path):
+                raw = self.source.read(self.indexes, window=Window(x, y, width, height))
         except MemoryError as error:
             raise LandcoverError(
                 self.path, "does not fit in memory", "a smaller image", "cut it into parts"
@@ -159,7 +188,8 @@ def _choose(path: Path, source: Any, bands: Sequence[str] | None, wanted: Sequen
             path,
             f"has {source.count} bands" + (f" named {', '.join(names)}" if any(names) else " without names"),
             f"{', '.join(wanted)}",
-            f"say which they are with --bands, such as --bands {','.join(map(str, range(1, len(wanted) + 1)))}",
+            "say which they are with --bands, by name or number, such as --bands "
+            + ",".join(wanted if source.count in SENTINEL2 else map(str, range(1, len(wanted) + 1))),
         )
     if len(bands) != len(wanted):
         raise LandcoverError(

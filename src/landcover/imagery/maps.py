@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.files import whole
-from landcover.imagery.image import open_raster
+from landcover.imagery.image import open_raster, reading
 from landcover.legend import Legend
 
 
@@ -52,36 +55,63 @@ def legend_tags(legend: Legend) -> Mapping[str, str]:
 
 
 def read_codes(path: Path, legend: Legend) -> npt.NDArray[np.uint8]:
-    """Read a mask or map: one band of codes of the legend.
+    """Read a whole mask or map; see `open_codes`."""
+    with open_codes(path, legend) as mask:
+        return mask.read()
 
-    Returns
-    -------
-    codes : uint8, height × width; the file's own nodata value, where it is no code of the legend, becomes
-        the legend's no-data code
+
+@contextmanager
+def open_codes(path: Path, legend: Legend) -> Iterator[Codes]:
+    """Open a mask or map, to read windows of it.
 
     Raises
     ------
-    LandcoverError : several bands, numbers that are no codes of the legend, or a damaged file
+    LandcoverError : several bands, or a damaged file
     """
     with open_raster(path) as source:
         if source.count != 1:
             raise LandcoverError(
                 path, f"has {source.count} bands", "a mask with one band of class codes", "give the mask"
             )
-        raw = source.read(1)
-        nodata = source.nodata
-    if raw.dtype.kind == "f" and np.isnan(raw).any():
-        raw = np.where(np.isnan(raw), legend.no_data_code, raw)
-    if nodata is not None and nodata not in legend.codes:
-        raw = np.where(raw == nodata, legend.no_data_code, raw)
-    known = np.isin(raw, (*legend.codes, legend.no_data_code))
-    if not known.all():
-        strange = sorted({float(v) for v in np.unique(raw[~known])})
-        some = ", ".join(f"{v:g}" for v in strange[:5]) + (", …" if len(strange) > 5 else "")
-        raise LandcoverError(
-            path,
-            f"holds codes outside the legend: {some}",
-            f"codes of {legend.name}: {', '.join(map(str, legend.codes))}",
-            "recode the mask, or put a legend.toml into the chips folder",
-        )
-    return raw.astype(np.uint8)
+        yield Codes(path, source, legend)
+
+
+@dataclass(frozen=True)
+class Codes:
+    """An open mask or map: one band of codes of the legend."""
+
+    path: Path
+    source: Any
+    legend: Legend
+
+    def read(self, window: Window | None = None) -> npt.NDArray[np.uint8]:
+        """Read it all, or a window.
+
+        Returns
+        -------
+        codes : uint8, height × width; the file's own nodata value, where it is no code of the legend, and
+            NaN become the legend's no-data code
+
+        Raises
+        ------
+        LandcoverError : numbers that are no codes of the legend, or a damaged file
+        """
+        with reading(self.path):
+            raw = self.source.read(1, window=window)
+        nodata, legend = self.source.nodata, self.legend
+        if raw.dtype.kind == "f" and np.isnan(raw).any():
+            raw = np.where(np.isnan(raw), legend.no_data_code, raw)
+        if nodata is not None and nodata not in legend.codes:
+            raw = np.where(raw == nodata, legend.no_data_code, raw)
+        known = np.isin(raw, (*legend.codes, legend.no_data_code))
+        if not known.all():
+            strange = sorted({float(v) for v in np.unique(raw[~known])})
+            some = ", ".join(f"{v:g}" for v in strange[:5]) + (", …" if len(strange) > 5 else "")
+            raise LandcoverError(
+                self.path,
+                f"holds codes outside the legend: {some}",
+                f"codes of {legend.name}: {', '.join(map(str, legend.codes))}",
+                "recode the mask, or put a legend.toml into the chips folder",
+            )
+        codes: npt.NDArray[np.uint8] = raw.astype(np.uint8)
+        return codes

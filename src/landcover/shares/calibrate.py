@@ -41,8 +41,11 @@ def fit_calibrated(
     def decoder(x: Floats) -> Decoder:
         return Decoder("calibrated", float(np.exp(x[0])), float(np.exp(x[1])), tuple(map(float, prior)))
 
+    def loss(x: Floats) -> float:
+        return _kl([decoder(x).decode(p) for p in thin], true) + 1e-6 * float(x[0]) ** 2
+
     found = minimize(
-        lambda x: _kl([decoder(x).decode(p) for p in thin], true) + 1e-6 * float(x[0]) ** 2,
+        loss,
         x0=np.array([0.0, np.log(1e-3)]),
         method="Nelder-Mead",
         bounds=[(np.log(0.5), np.log(2.0)), (np.log(1e-6), np.log(0.1))],

@@ -67,12 +67,13 @@ class Decoder:
         if self.kind == "calibrated" and self.temperature != 1:
             p = np.maximum(p, np.finfo(np.float32).tiny) ** np.float32(1 / self.temperature)
             p /= p.sum(axis=0)
-        return p.sum(axis=1, dtype=np.float64)
+        sums: Floats = p.sum(axis=1, dtype=np.float64)
+        return sums
 
     def shares(self, sums: Floats) -> Floats:
         """Shares from sums: they sum to 1, or are all 0 when no pixel counted."""
         total = sums.sum(axis=-1, keepdims=True)
-        shares = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+        shares: Floats = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
         if self.kind == "calibrated" and self.shrinkage:
             mixed = (1 - self.shrinkage) * shares + self.shrinkage * np.asarray(self.prior)
             shares = np.where(total > 0, mixed, shares)
@@ -107,7 +108,9 @@ def override(trained: Decoder, kind: str | None) -> Decoder:
         raise LandcoverError("--decoder", f"is {kind!r}", f"one of {', '.join(KINDS)}", "mend it")
     if kind == "calibrated" and not trained.prior:
         raise LandcoverError(
-            "--decoder", "is 'calibrated', which this model has no parameters for", "counts or mean",
-            "choose one of these, or train with decoder = \"calibrated\"",
-        )  # fmt: skip
+            "--decoder",
+            "is 'calibrated', which this model has no parameters for",
+            "counts or mean",
+            'choose one of these, or train with decoder = "calibrated"',
+        )
     return Decoder(kind, trained.temperature, trained.shrinkage, trained.prior)

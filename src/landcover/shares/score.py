@@ -69,9 +69,11 @@ def official_shares(shares: pd.DataFrame, legend: Legend, source: str = "shares"
     if (total == 0).any():
         row = shares.index[int(np.argmin(total[:, 0] > 0))]
         raise LandcoverError(
-            source, f"row {row} sums to 0 over {', '.join(legend.label_names)}",
-            "something that can be scored", "leave that image out of both files",
-        )  # fmt: skip
+            source,
+            f"row {row} sums to 0 over {', '.join(legend.label_names)}",
+            "something that can be scored",
+            "leave that image out of both files",
+        )
     scaled: Floats = kept / total
     return scaled
 
@@ -167,9 +169,11 @@ def _same_ids(predicted: pd.DataFrame, true: pd.DataFrame) -> None:
     if missing or extra:
         words = [f"lack {_some(missing)}"] * bool(missing) + [f"have {_some(extra)} more"] * bool(extra)
         raise LandcoverError(
-            "predicted shares", " and ".join(words), "the same sample_id as the true shares",
+            "predicted shares",
+            " and ".join(words),
+            "the same sample_id as the true shares",
             "score the same images in both files",
-        )  # fmt: skip
+        )
 
 
 def _some(ids: Sequence[str]) -> str:

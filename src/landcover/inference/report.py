@@ -1,0 +1,140 @@
+"""The report of a prediction: shares, pictures of image and map, warnings, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from landcover.imagery.image import open_image, open_raster
+from landcover.inference.scene import Reading
+from landcover.legend import Legend
+from landcover.report.figures import share_bars
+from landcover.report.page import Fact, Figure, Section, Table, swatches, write_page
+from landcover.report.pictures import MOST_SIDE, Panel, image_rgb, map_rgb, panels
+
+MOST_PICTURES = 12
+
+
+def write_report(
+    path: Path,
+    images: Mapping[str, Path],
+    shares: pd.DataFrame,
+    legend: Legend,
+    bands: Sequence[str],
+    reading: Reading,
+    record: Mapping[str, Any],
+    intro: str = "",
+) -> None:
+    """Write `report.html` beside the maps of a prediction folder.
+
+    Parameters
+    ----------
+    path : the page; maps are looked for in `maps/` beside it
+    images : files by id
+    shares : of each image, by id
+    bands : the model's
+    record : what predict.json holds
+    intro : a sentence to open with
+    """
+    warnings = list(record["warnings"])
+    mean = shares.mean()
+    lead = intro or (
+        f"Land cover of {len(shares):,} image{'s' if len(shares) > 1 else ''}, predicted pixel by pixel, and "
+        "the share of each class."
+    )
+    largest = mean[list(legend.label_names)].nlargest(2)
+    many = len(shares) > 1
+    facts = [Fact(str(k), f"{v:.1%}", "mean share" if many else "share") for k, v in largest.items()]
+    missing = sum(image["no_data_px"] for image in record["images"])
+    facts.append(Fact("images", f"{len(shares):,}") if many else Fact("no data", f"{missing:,} px"))
+    sections = [
+        Section(
+            "What to know before using it",
+            "\n\n".join(warnings)
+            if warnings
+            else "The numbers of the image are in the range of those that the model was trained on.",
+        ),
+        Section(
+            "Shares",
+            "The share of each class among all pixels"
+            + (", averaged over the images" if len(shares) > 1 else "")
+            + f", by the decoder “{record['options']['decoder']['kind']}”. "
+            + DECODERS[record["options"]["decoder"]["kind"]],
+            [share_bars({"predicted": mean}, legend)],
+            [_table(mean, legend)],
+        ),
+        Section(
+            "Map",
+            "Image in natural colours beside its map."
+            + (f" The first {MOST_PICTURES} of {len(images):,}." if len(images) > MOST_PICTURES else "")
+            + " Where the map looks wrong, the shares are wrong too.",
+            [
+                _pictures(path.parent / "maps" / f"{name}.tif", name, file, legend, bands, reading)
+                for name, file in list(images.items())[:MOST_PICTURES]
+            ],
+        ),
+        Section("How it was made", _made(record)),
+    ]
+    write_page(path, "Land cover", lead, sections, facts, f"Written by landcover {record['landcover']}.")
+
+
+DECODERS = {
+    "counts": "Each pixel counts for its most probable class; a class that is likely nowhere gets 0.",
+    "mean": "The probabilities of all pixels are averaged, so that a class that is a little likely everywhere"
+    " counts too; shares and map can therefore differ.",
+    "calibrated": "The probabilities of all pixels, softened or sharpened as validation chips asked for, are"
+    " averaged, so that a class that is a little likely everywhere counts too; shares and map can therefore"
+    " differ.",
+}
+
+
+def _table(mean: pd.Series[float], legend: Legend) -> Table:
+    frame = pd.DataFrame(
+        {
+            "class": list(legend.names),
+            "en français": [c.name_fr for c in legend.classes],
+            "share": [float(mean[n]) for n in legend.names],
+        }
+    )
+    return Table(frame, "Share of each class", {"share": ".2%"}, swatches(legend))
+
+
+def _pictures(
+    map_file: Path, name: str, file: Path, legend: Legend, bands: Sequence[str], reading: Reading
+) -> Figure:
+    with open_raster(map_file) as source:
+        codes = source.read(1, out_shape=_thin(source.height, source.width))
+    row = []
+    if {"B02", "B03", "B04"} <= set(bands):
+        with open_image(file, reading.bands, bands) as image:
+            order = [image.indexes[list(bands).index(b)] for b in ("B02", "B03", "B04")]
+            looked: npt.NDArray[Any] = image.source.read(
+                order, out_shape=(3, *_thin(image.height, image.width))
+            )
+        valid = codes != legend.no_data_code
+        row.append(
+            Panel(image_rgb(np.nan_to_num(looked), valid), "image", f"Image {name} in natural colours")
+        )
+    row.append(Panel(map_rgb(codes, legend), "map", f"Map of {name}"))
+    return panels(row, name, legend, sorted(set(np.unique(codes).tolist())))
+
+
+def _thin(height: int, width: int) -> tuple[int, int]:
+    step = -(-max(height, width) // MOST_SIDE)
+    return -(-height // step), -(-width // step)
+
+
+def _made(record: Mapping[str, Any]) -> str:
+    options = record["options"]
+    return (
+        f"Model {record['model']['file']} (SHA-256 {record['model']['sha256'][:16]}…), "
+        f"computed in {options['precision']} by OpenVINO {record['versions']['openvino']}, "
+        f"windows of {options['window']} px that overlap by {options['overlap']} px. "
+        f"Numbers read as raw × {options['scale']:g} + {options['offset']:g}.\n\n"
+        "predict.json holds all settings and the hash of every input; distributions.csv holds the shares."
+    )

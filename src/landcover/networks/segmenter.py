@@ -1,0 +1,36 @@
+"""A segmenter: inputs and network together, from digital numbers to scores of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from landcover.networks.inputs import Inputs
+from landcover.networks.unet import UNet
+
+KINDS: dict[str, type[nn.Module]] = {"unet": UNet}
+
+
+class Segmenter(nn.Module):
+    """`inputs` (scaling, ratios, standardisation) followed by `network`.
+
+    Parameters
+    ----------
+    bands : names of the bands
+    classes : number of classes
+    settings : the recipe's table `network`: kind, scaling, ratios and the settings of that kind
+    """
+
+    def __init__(self, bands: Sequence[str], classes: int, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        rest = dict(settings)
+        kind, scaling, ratios = rest.pop("kind"), rest.pop("scaling"), rest.pop("ratios")
+        self.inputs = Inputs(bands, scaling, ratios)
+        self.network = KINDS[kind](self.inputs.count, classes, **rest)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """N × bands × H × W digital numbers → N × classes × H × W scores (before softmax)."""
+        scores: Tensor = self.network(self.inputs(image))
+        return scores

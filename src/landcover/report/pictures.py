@@ -1,0 +1,111 @@
+"""Pictures made of pixels: quick looks of images, maps in the colours of the legend, side by side."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib.image import imsave
+
+from landcover.legend import Legend
+from landcover.report.page import Figure
+
+MOST_SIDE = 512  # px; more adds weight to the page, not detail to the eye
+RGB = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a row: its pixels (uint8, height × width × 3), its title, its text alternative."""
+
+    rgb: RGB
+    title: str
+    alt: str
+
+
+def image_rgb(bands: npt.NDArray[np.number[Any]], valid: npt.NDArray[np.bool_] | None = None) -> RGB:
+    """Natural colours of an image, stretched so that few very dark or bright pixels don't decide.
+
+    One stretch for the three bands keeps the hues: from the 1st to the 99th percentile of all their numbers.
+
+    Parameters
+    ----------
+    bands : bands × height × width, the first three blue, green and red (B02, B03, B04); more are not used
+    valid : pixels with data (those where a band isn't 0, if None); the others come out black
+
+    Returns
+    -------
+    rgb : uint8, height × width × 3
+
+    Examples
+    --------
+    >>> image_rgb(np.stack([np.full((1, 2), v) for v in (1, 2, 3)]))[0, 0]
+    array([255, 156,   0], dtype=uint8)
+    """
+    rgb = np.moveaxis(bands[2::-1], 0, -1).astype(np.float32)
+    valid = np.asarray(bands.any(axis=0)) if valid is None else valid
+    if not valid.any():
+        return np.zeros(rgb.shape, np.uint8)
+    low, high = np.percentile(rgb[valid], [1, 99])
+    # Reflectance is dark to the eye: gamma 0.7 lifts the shadows.
+    stretched: npt.NDArray[np.float32] = np.clip((rgb - low) / max(high - low, 1e-6), 0, 1) ** 0.7
+    stretched[~valid] = 0
+    return (stretched * 255).astype(np.uint8)
+
+
+def map_rgb(codes: npt.NDArray[np.uint8], legend: Legend) -> RGB:
+    """A mask or map (uint8 codes, height × width) in the colours of the legend; unknown codes are black."""
+    colours = np.zeros((256, 3), np.uint8)
+    for c in legend.classes:
+        colours[c.code] = c.rgb
+    return colours[codes]
+
+
+def thinned(pixels: npt.NDArray[Any], most: int = MOST_SIDE) -> npt.NDArray[Any]:
+    """Every k-th row and column (the first two axes), so that no side is longer than `most` px."""
+    step = -(-max(pixels.shape[:2]) // most)
+    return pixels[::step, ::step]
+
+
+def panels(
+    row: Sequence[Panel], caption: str = "", legend: Legend | None = None, codes: Sequence[int] = ()
+) -> Figure:
+    """Pictures side by side, such as image | known mask | predicted mask, with the legend below.
+
+    Parameters
+    ----------
+    row : from left to right; pictures over 512 px are thinned
+    legend, codes : classes to explain below the pictures; without codes, all of the legend
+    """
+    html = [Markup('<div class="panels" style="grid-template-columns: repeat({}, 1fr)">').format(len(row))]
+    html += [
+        Markup('<div><span>{}</span><img alt="{}" src="{}"></div>').format(
+            p.title, p.alt, _png(thinned(p.rgb))
+        )
+        for p in row
+    ]
+    html.append(Markup("</div>"))
+    if legend is not None:
+        html.append(_legend(legend, codes))
+    return Figure(Markup("\n").join(html), caption)
+
+
+def _png(rgb: RGB) -> str:
+    buffer = BytesIO()
+    imsave(buffer, np.ascontiguousarray(rgb), format="png", metadata={"Software": "landcover"})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _legend(legend: Legend, codes: Sequence[int]) -> Markup:
+    items = Markup("").join(
+        Markup('<li><span class="swatch" style="background:{}"></span>{}</li>').format(c.colour, c.name)
+        for c in legend.classes
+        if not codes or c.code in codes
+    )
+    return Markup('<ul class="legend" aria-label="Legend">{}</ul>').format(items)

@@ -1,0 +1,132 @@
+"""Export: write the model file from trained weights, check it, and load weights back from it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landcover.errors import LandcoverError
+from landcover.files import whole
+from landcover.inference.engine import Engine
+from landcover.inference.modelfile import KEY, Card
+from landcover.networks.segmenter import Segmenter
+from landcover.training import checkpoint
+
+OPSET = 17
+TOLERANCE = 1e-4
+
+
+class _Probabilities(nn.Module):
+    def __init__(self, segmenter: Segmenter) -> None:
+        super().__init__()
+        self.segmenter = segmenter
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.softmax(self.segmenter(image), dim=1)
+
+
+def write_model(path: Path, segmenter: Segmenter, card: Card) -> None:
+    """Write the model file: digital numbers in, probabilities out, the card in its metadata.
+
+    Batch normalisation stays apart from the convolutions and weights keep their names, so that training can
+    go on from the file; OpenVINO folds them when it compiles.
+    """
+    import onnx
+
+    example = torch.zeros(1, len(card.bands), 64, 64)
+    axes = {name: {0: "n", 2: "height", 3: "width"} for name in ("image", "probabilities")}
+    with whole(path) as temporary:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter that keeps names warns that another is newer
+            torch.onnx.export(
+                _Probabilities(segmenter.eval()),
+                (example,),
+                temporary,
+                dynamo=False,
+                opset_version=OPSET,
+                training=torch.onnx.TrainingMode.PRESERVE,
+                input_names=["image"],
+                output_names=["probabilities"],
+                dynamic_axes=axes,
+            )
+        model = onnx.load(temporary)
+        entry = model.metadata_props.add()
+        entry.key, entry.value = KEY, card.to_json()
+        onnx.save(model, temporary)
+
+
+def check_model(path: Path, segmenter: Segmenter, images: np.ndarray[Any, np.dtype[np.float32]]) -> float:
+    """Largest difference between the file's probabilities and the network's, in float32.
+
+    Raises
+    ------
+    LandcoverError : it is above 1e-4
+    """
+    engine, worst = Engine(path, "float32"), 0.0
+    for index, found in engine.run(enumerate(images)):
+        with torch.inference_mode():
+            wanted = segmenter.eval()(torch.from_numpy(images[index])[None]).softmax(dim=1)[0].numpy()
+        worst = max(worst, float(abs(found - wanted).max()))
+    if worst > TOLERANCE:
+        raise LandcoverError(
+            path,
+            f"gives probabilities {worst:.1g} off those of the network",
+            f"at most {TOLERANCE:g}",
+            "report this: the export is at fault",
+        )
+    return worst
+
+
+def trained_weights(source: Path) -> dict[str, Tensor]:
+    """Weights of a segmenter by name, from a run folder or a model file."""
+    if source.is_dir():
+        return checkpoint.load(source / "checkpoint" / "best.safetensors")[0]
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        graph = onnx.load(source).graph
+    except (OSError, DecodeError) as error:
+        raise LandcoverError(
+            source, "can't be read as ONNX", "a run folder or a model file", "check --from"
+        ) from error
+    found = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
+    for node in graph.node:  # the exporter writes equal tensors once and points to them
+        if node.op_type == "Identity" and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+    return {k.removeprefix("segmenter."): v for k, v in found.items() if k.startswith("segmenter.")}
+
+
+def load_weights(segmenter: Segmenter, weights: dict[str, Tensor], source: Path) -> list[str]:
+    """Put trained weights into a new segmenter; the last layer stays new where its classes differ.
+
+    Returns
+    -------
+    names of the tensors that stay new
+
+    Raises
+    ------
+    LandcoverError : another layer differs
+    """
+    state = segmenter.state_dict()
+    new = [
+        name
+        for name, value in state.items()
+        if not name.endswith("num_batches_tracked")
+        and (name not in weights or weights[name].shape != value.shape)
+    ]
+    other = [name for name in new if not name.startswith("network.head.")]
+    if other:
+        raise LandcoverError(
+            source,
+            f"does not fit the recipe's network (first at {other[0]})",
+            "the same [network] and bands",
+            "copy them from the recipe it was trained with",
+        )
+    segmenter.load_state_dict({k: v for k, v in weights.items() if k in state and k not in new}, strict=False)
+    return new

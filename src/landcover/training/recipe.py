@@ -1,0 +1,172 @@
+"""The recipe: a TOML file that fully describes a training, checked with all its mistakes told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from landcover.errors import LandcoverError
+from landcover.imagery.image import BANDS
+from landcover.shares.decode import Kind
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Table):
+    """Which chips, and how their numbers are read."""
+
+    bands: tuple[str, ...] = Field(default=BANDS, min_length=1)
+    scale: float = Field(default=1.0, gt=0)
+    offset: float = 0.0
+    split: Literal["csv", "place", "scene"] = "csv"
+    scene: str | None = None
+    oversample: dict[str, Share] = {}
+
+    @model_validator(mode="after")
+    def _scene_goes_with_split(self) -> Data:
+        if (self.split == "scene") != (self.scene is not None):
+            raise ValueError('split = "scene" and the name of the scene left out go together')
+        if sum(self.oversample.values()) >= 1:
+            raise ValueError("the shares of oversample sum to 1 or more")
+        return self
+
+
+class Network(_Table):
+    """Which network, and what it sees."""
+
+    kind: Literal["unet"] = "unet"
+    width: int = Field(default=16, ge=1, le=256)
+    depth: int = Field(default=4, ge=1, le=5)
+    batch_norm: bool = True
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    scaling: Literal["log", "linear"] = "log"
+    ratios: bool = True
+
+
+class Loss(_Table):
+    """Cross-entropy, with weights of classes if wanted."""
+
+    class_weights: Literal["none", "inverse-frequency"] = "none"
+    cap: float = Field(default=10.0, ge=1)
+
+
+class Augmentation(_Table):
+    """Flips, turns and changes of light, drawn anew for each chip each time it is seen."""
+
+    flips: bool = True
+    turns: bool = True
+    gain: float = Field(default=0.10, ge=0, le=1)
+    band_gain: tuple[float, ...] = (0.08, 0.08, 0.08, 0.15)
+    haze: tuple[float, float] = (-30.0, 120.0)
+    haze_bands: tuple[float, ...] = (1.0, 0.5, 0.5, 0.1)
+
+
+class Schedule(_Table):
+    """How long, how fast, in which precision."""
+
+    steps: int = Field(default=2400, ge=1)
+    batch: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    warmup: int = Field(default=100, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    average: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["bf16", "float32"] = "bf16"
+
+
+class DecoderChoice(_Table):
+    """How probabilities become shares."""
+
+    kind: Kind = "calibrated"
+
+
+class Export(_Table):
+    """What the model file says of windows, in px."""
+
+    window: int = Field(default=512, ge=32, multiple_of=32)
+    overlap: int = Field(default=64, ge=0, multiple_of=2)
+
+    @model_validator(mode="after")
+    def _overlap_under_half(self) -> Export:
+        if 2 * self.overlap > self.window:
+            raise ValueError("overlap is more than half of window")
+        return self
+
+
+class Recipe(_Table):
+    """A whole training."""
+
+    seed: int = Field(default=1, ge=0)
+    data: Data = Data()
+    network: Network = Network()
+    loss: Loss = Loss()
+    augmentation: Augmentation = Augmentation()
+    schedule: Schedule = Schedule()
+    decoder: DecoderChoice = DecoderChoice()
+    export: Export = Export()
+
+    @model_validator(mode="after")
+    def _one_number_a_band(self) -> Recipe:
+        for key in ("band_gain", "haze_bands"):
+            if len(getattr(self.augmentation, key)) != len(self.data.bands):
+                raise ValueError(f"augmentation.{key} needs one number for each of data.bands")
+        if self.network.ratios and not set(BANDS) <= set(self.data.bands):
+            raise ValueError(f"network.ratios needs the bands {', '.join(BANDS)}")
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    LandcoverError : unreadable, or at fault; every unknown key and every value out of range is named
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        finding = "is not there" if isinstance(error, FileNotFoundError) else f"can't be read ({error})"
+        raise LandcoverError(path, finding, "a recipe in TOML", "see recipes/ for examples") from error
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        faults = "; ".join(_told(e) for e in error.errors())
+        raise LandcoverError(
+            path, f"has {error.error_count()} mistakes: {faults}", "the keys of docs/training.md", "mend them"
+        ) from error
+
+
+def _told(error: Any) -> str:
+    where = ".".join(str(p) for p in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where} is unknown"
+    message = error["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(error["input"], dict | BaseModel) else f" (is {error['input']!r})"
+    return f"{where}: {message}{given}" if where else message
+
+
+def write_recipe(recipe: Recipe) -> str:
+    """The recipe as TOML, every setting spelled out; `read_recipe` reads it back."""
+    tables = recipe.model_dump(mode="json", exclude_none=True)
+    lines = [f"seed = {tables.pop('seed')}"]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]"] + [f"{key} = {_toml(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    return repr(value)
