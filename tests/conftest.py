@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from hypothesis import settings
 
 from landcover import cli
 
+settings.register_profile("landcover", deadline=None)  # speed is measured in benchmarks/
+settings.load_profile("landcover")
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("LANDCOVER_DATA", ROOT.parent / "shared" / "data"))
 

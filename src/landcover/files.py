@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landcover.errors import LandcoverError
@@ -30,11 +30,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
+def staged(out: Path, overwrite: bool = False, results: Sequence[str] = ()) -> Iterator[Path]:
     """Give an empty folder beside `out`; what it holds moves into `out` when the block ends well.
 
     When the block fails, nothing is left of it and `out` is as it was. With `overwrite`, entries of the
-    same name in `out` are replaced and others stay.
+    same name in `out` and all that are named in `results` (what the command may have written there before)
+    make way, and others stay.
 
     Raises
     ------
@@ -47,6 +48,7 @@ def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
             out, "already holds files", "a new or empty folder", "give another --out, or --overwrite"
         )
     stage = out.parent / f".{out.name}.partial"
+    made = [p for p in out.parents if not p.exists()]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(stage, ignore_errors=True)
@@ -63,13 +65,19 @@ def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
         if not out.exists():
             os.replace(stage, out)
             return
-        for entry in sorted(stage.iterdir()):
-            target = out / entry.name
+        for name in sorted({*results, *(entry.name for entry in stage.iterdir())}):
+            target = out / name
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
-            os.replace(entry, target)
+            else:
+                target.unlink(missing_ok=True)
+            if (stage / name).exists():
+                os.replace(stage / name, target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):
+                parent.rmdir()
 
 
 def sha256(path: Path) -> str:

@@ -45,8 +45,12 @@ def test_bands_are_found_by_their_names(tmp_path: Path) -> None:
     assert found[:, 0, 0].tolist() == [4, 5, 2, 1]
 
 
-@pytest.mark.parametrize("bands", [["2", "3", "4", "8"], ["B02", "b03", " B04", "B08"], ["2", "B03", "4", "B08"]])
-def test_bands_of_a_whole_sentinel_2_product_need_no_names_in_the_file(tmp_path: Path, bands: list[str]) -> None:
+@pytest.mark.parametrize(
+    "bands", [["2", "3", "4", "8"], ["B02", "b03", " B04", "B08"], ["2", "B03", "4", "B08"]]
+)
+def test_bands_of_a_whole_sentinel_2_product_need_no_names_in_the_file(
+    tmp_path: Path, bands: list[str]
+) -> None:
     pixels = np.arange(1, 13, dtype=np.int16)[:, None, None].repeat(2, 1).repeat(2, 2)
     found, _ = read(write_tiff(tmp_path / "a.tif", pixels), bands=bands)
     assert [SENTINEL2[12][int(n) - 1] for n in found[:, 0, 0]] == list(BANDS)
@@ -106,7 +110,9 @@ def test_nan_in_any_band_is_no_data(tmp_path: Path) -> None:
 def test_infinite_values_are_refused(tmp_path: Path, value: float) -> None:
     pixels = RAMP.astype(np.float32)
     pixels[3, 0, 0] = value
-    with pytest.raises(LandcoverError, match="a.tif: holds infinite values; expected finite numbers or NaN"):
+    with pytest.raises(
+        LandcoverError, match=r"a\.tif: holds infinite values; expected finite numbers or NaN"
+    ):
         read(write_tiff(tmp_path / "a.tif", pixels))
 
 
@@ -133,8 +139,8 @@ def test_a_png_named_tif_is_refused(tmp_path: Path) -> None:
 def test_formats_that_open_other_files_are_refused(tmp_path: Path) -> None:
     source = write_tiff(tmp_path / "a.tif", RAMP)
     band = f'<VRTRasterBand dataType="UInt16" band="1"><SimpleSource><SourceFilename>{source}'
-    text = f'<VRTDataset rasterXSize="8" rasterYSize="6">{band}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'
-    (tmp_path / "b.tif").write_text(text)
+    band += "</SourceFilename></SimpleSource></VRTRasterBand>"
+    (tmp_path / "b.tif").write_text(f'<VRTDataset rasterXSize="8" rasterYSize="6">{band}</VRTDataset>')
     with pytest.raises(LandcoverError, match=r"b\.tif: can't be read"):
         read(tmp_path / "b.tif")
 

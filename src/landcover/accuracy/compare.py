@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.console import Console
-from rich.progress import track
+from rasterio.windows import Window
 
 from landcover.accuracy.calibration import Calibration
 from landcover.accuracy.confusion import Crossing, code_counts, cross
-from landcover.accuracy.inputs import Inputs, check_grid
-from landcover.imagery.maps import read_codes
+from landcover.accuracy.inputs import Inputs
+from landcover.accuracy.layers import Layers, open_layers
+from landcover.errors import LandcoverError
+from landcover.imagery.maps import Codes, open_codes
 from landcover.legend import Legend
+from landcover.progress import track
+
+WINDOW_PX = 4_000_000  # NumPy counts in int64, eight bytes a pixel: a whole scene would not fit
 
 
 @dataclass
@@ -46,23 +51,64 @@ def compare(inputs: Inputs) -> Counts:
     ------
     LandcoverError : a file is damaged, holds unknown codes, or doesn't lie on the pixels of its reference
     """
-    counts, legend = Counts(), inputs.legend
-    console = Console(stderr=True)
-    for i in track(
-        inputs.ids, "evaluating", console=console, transient=True, disable=not sys.stderr.isatty()
-    ):
-        mask = read_codes(inputs.masks[i], legend) if i in inputs.masks else None
-        mapped = read_codes(inputs.maps[i], legend) if i in inputs.maps else None
-        if mask is not None:
-            counts.true[i] = code_counts(mask)
-        if mapped is not None:
-            counts.predicted[i] = code_counts(mapped)
-        if mask is not None and mapped is not None:
-            check_grid(inputs.maps[i], inputs.masks[i])
-            counts.met[i] = cross(mask, mapped, legend)
-        if mask is not None and i in inputs.probabilities:
-            counts.calibration.add_file(inputs.probabilities[i], mask, legend)
+    counts = Counts()
+    for i in track(inputs.ids, "evaluating"):
+        _compare_image(i, inputs, counts)
     return counts
+
+
+def _compare_image(i: str, inputs: Inputs, counts: Counts) -> None:
+    legend, none = inputs.legend, np.zeros(256, np.int64)
+    with ExitStack() as stack:
+        mask = stack.enter_context(open_codes(inputs.masks[i], legend)) if i in inputs.masks else None
+        mapped = stack.enter_context(open_codes(inputs.maps[i], legend)) if i in inputs.maps else None
+        layers = None
+        if mask and i in inputs.probabilities:
+            layers = stack.enter_context(open_layers(inputs.probabilities[i], legend))
+        for other in (mapped, layers):
+            if mask and other:
+                _check_grid(other, mask)
+        for window in _row_windows(mask or mapped):
+            known = mask.read(window) if mask else None
+            guess = mapped.read(window) if mapped else None
+            if known is not None:
+                counts.true[i] = counts.true.get(i, none) + code_counts(known)
+            if guess is not None:
+                counts.predicted[i] = counts.predicted.get(i, none) + code_counts(guess)
+            if known is not None and guess is not None:
+                counts.met[i] = counts.met.get(i, Crossing.none(legend)) + cross(known, guess, legend)
+            if known is not None and layers:
+                chosen, confidence, valid = layers.read(window)
+                valid &= np.isin(known, legend.label_codes)
+                counts.calibration.add(confidence[valid], (chosen == known)[valid])
+
+
+def _row_windows(codes: Codes | None) -> Iterator[Window]:
+    if codes:
+        height, width = codes.source.shape
+        step = max(1, WINDOW_PX // width)
+        for y in range(0, height, step):
+            yield Window(0, y, width, min(step, height - y))
+
+
+def _check_grid(other: Codes | Layers, mask: Codes) -> None:
+    """Refuse another size than the mask's and, where both have a CRS, a place over half a pixel away."""
+    theirs, ours = other.source, mask.source
+    if theirs.shape != ours.shape:
+        raise LandcoverError(
+            other.path,
+            f"is {theirs.height} × {theirs.width} px",
+            f"{ours.height} × {ours.width} px as {mask.path}",
+            "bring both to one grid with gdalwarp",
+        )
+    shift = np.abs(np.subtract(theirs.bounds, ours.bounds)) / (*ours.res, *ours.res)
+    if theirs.crs and ours.crs and (theirs.crs != ours.crs or shift.max() > 0.5):
+        raise LandcoverError(
+            other.path,
+            f"lies elsewhere than {mask.path}",
+            "the same CRS and the same corners",
+            "bring both to one grid with gdalwarp",
+        )
 
 
 def shares_of(counts: dict[str, npt.NDArray[np.int64]], legend: Legend) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ import pandas as pd
 
 from landcover.legend import Legend
 
-ROW_BLOCK_PX = 4_000_000
 Codes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
 
@@ -24,10 +22,7 @@ def code_counts(codes: Codes) -> Counts:
     >>> code_counts(np.array([[2, 3], [3, 9]], np.uint8))[[2, 3, 9]]
     array([1, 2, 1])
     """
-    counts = np.zeros(256, np.int64)
-    for rows in _row_blocks(codes):
-        counts += np.bincount(codes[rows].reshape(-1), minlength=256)
-    return counts
+    return np.bincount(codes.reshape(-1), minlength=256)
 
 
 @dataclass(frozen=True)
@@ -78,11 +73,8 @@ def cross(reference: Codes, mapped: Codes, legend: Legend) -> Crossing:
     n = len(legend.labels)
     place = np.full(256, n, np.uint16)  # n stands for "no label"
     place[list(legend.label_codes)] = np.arange(n)
-    counts = np.zeros((n + 1) ** 2, np.int64)
-    for rows in _row_blocks(reference):
-        pairs = place[reference[rows]] * np.uint16(n + 1) + place[mapped[rows]]
-        counts += np.bincount(pairs.reshape(-1), minlength=counts.size)
-    table = counts.reshape(n + 1, n + 1)
+    pairs = place[reference] * np.uint16(n + 1) + place[mapped]
+    table = np.bincount(pairs.reshape(-1), minlength=(n + 1) ** 2).reshape(n + 1, n + 1)
     return Crossing(table[:n, :n].copy(), int(table[:n, n].sum()))
 
 
@@ -153,10 +145,3 @@ def ratio_interval(
     picks = np.random.default_rng(seed).integers(0, len(tops), (draws, len(tops)))
     low, high = np.percentile(tops[picks].sum(axis=1) / bottoms[picks].sum(axis=1), [2.5, 97.5])
     return float(low), float(high)
-
-
-def _row_blocks(codes: Codes) -> Iterator[slice]:
-    # NumPy counts in int64: eight bytes a pixel, so a whole scene would not fit.
-    step = max(1, ROW_BLOCK_PX // max(codes.shape[1], 1))
-    for start in range(0, codes.shape[0], step):
-        yield slice(start, start + step)

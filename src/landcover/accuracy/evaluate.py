@@ -20,6 +20,8 @@ from landcover.files import staged, write_text
 from landcover.legend import Legend
 from landcover.shares.score import Formula, Score, score
 
+RESULTS = ("evaluation.json", "classes.csv", "confusion.csv", "images.csv", "report.html")
+
 
 def evaluate(
     predictions: Path, reference: Path, out: Path, overwrite: bool = False, formula: Formula = "official"
@@ -44,7 +46,7 @@ def evaluate(
         `out` is then as it was
     """
     inputs = open_inputs(Path(predictions), Path(reference))
-    with staged(Path(out), overwrite) as folder:
+    with staged(Path(out), overwrite, RESULTS) as folder:
         result = _assess(inputs, compare(inputs), formula, Path(out) / "report.html")
         _write_csv(folder / "classes.csv", result.classes)
         _write_csv(folder / "images.csv", result.images)

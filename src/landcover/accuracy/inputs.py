@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from landcover.chips.folder import find_images, natural_order, read_splits
+from landcover.chips.tables import read_shares
 from landcover.errors import LandcoverError
-from landcover.imagery.image import SUFFIXES, open_raster
+from landcover.imagery.image import SUFFIXES
 from landcover.legend import S2GLC, Legend
 from landcover.shares.score import spatial_blocks
-from landcover.shares.tables import read_shares
 
 RASTERS = ", ".join("*" + s for s in SUFFIXES)
 
@@ -157,26 +156,3 @@ def _contained(path: Path, ids: list[str], known: Iterable[str], reference: Path
             path, f"holds {some}, which {reference} lacks", "predictions of images that the reference has",
             "compare them with their own reference, or leave them out",
         )  # fmt: skip
-
-
-def check_grid(map_file: Path, mask_file: Path) -> None:
-    """Refuse a map and a mask that don't lie on the same pixels.
-
-    Raises
-    ------
-    LandcoverError : another size; or, where both have a CRS, another CRS or a shift of over half a pixel
-    """
-    with open_raster(map_file) as mapped, open_raster(mask_file) as mask:
-        if mapped.shape != mask.shape:
-            raise LandcoverError(
-                map_file, f"is {mapped.height} × {mapped.width} px",
-                f"{mask.height} × {mask.width} px as {mask_file}", "bring both to one grid with gdalwarp",
-            )  # fmt: skip
-        if not (mapped.crs and mask.crs):
-            return
-        shift = np.abs(np.subtract(mapped.bounds, mask.bounds)) / (*mask.res, *mask.res)
-        if mapped.crs != mask.crs or shift.max() > 0.5:
-            raise LandcoverError(
-                map_file, f"lies elsewhere than {mask_file}", "the same CRS and the same corners",
-                "bring both to one grid with gdalwarp",
-            )  # fmt: skip

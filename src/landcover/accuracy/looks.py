@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from landcover.accuracy.result import Evaluation
 from landcover.errors import LandcoverError
-from landcover.imagery.image import open_image
-from landcover.imagery.maps import read_codes
+from landcover.imagery.image import open_image, open_raster
 from landcover.report.page import Figure, Section, number
 from landcover.report.pictures import MOST_SIDE, RGB, Panel, image_rgb, map_rgb, panels
 
 
 def looks(result: Evaluation) -> Section:
-    """The two best, the two in the middle and the two worst by their KL; all of them, if they are fewer."""
+    """The two best, the two in the middle and the two worst by their KL; fewer if there are fewer."""
     images = result.images.sort_values("kl", kind="stable", ignore_index=True)
     n = len(images)
-    places = sorted({p for p in (0, 1, (n - 1) // 2, n // 2, n - 2, n - 1) if 0 <= p < n})
+    places = sorted({p for p in (0, 1, n // 2 - 1, n // 2, n - 2, n - 1) if 0 <= p < n})
     no_label = " and ".join(c.name for c in result.inputs.legend.classes if not c.is_label)
     return Section(
         "Best, median and worst images",
-        "By the score of each image. Look at the worst first: is the prediction wrong there, or the known mask? "
+        "Ranked by the score of each image, from the best. Look at the worst: is the prediction wrong there, "
+        "or the known mask? "
         + (f"The colours of {no_label} mark pixels without label. " if no_label else "")
         + "The scores of all images are in images.csv.",
         [_row(result, images.iloc[[p]], p) for p in places],
@@ -44,7 +47,7 @@ def _row(result: Evaluation, image: pd.DataFrame, place: int) -> Figure:
         ("known mask", inputs.masks[i], result.true),
         ("predicted mask", inputs.maps[i], result.predicted),
     ):
-        pixels = read_codes(file, legend)
+        pixels = _codes(file)
         codes |= set(np.unique(pixels).tolist())
         largest = shares.T[i].nlargest(3)
         main = ", ".join(f"{name} {number(v, '.0%')}" for name, v in largest.items())
@@ -57,6 +60,18 @@ def _row(result: Evaluation, image: pd.DataFrame, place: int) -> Figure:
 
 def _quick_look(path: Path) -> RGB:
     with open_image(path) as image:
-        step = -(-max(image.height, image.width) // MOST_SIDE)
-        shape = (len(image.indexes), -(-image.height // step), -(-image.width // step))
-        return image_rgb(np.nan_to_num(image.source.read(image.indexes, out_shape=shape)))
+        return image_rgb(_thinned(image.source, image.indexes))
+
+
+def _codes(path: Path) -> npt.NDArray[np.uint8]:
+    with open_raster(path) as source:
+        codes: npt.NDArray[np.uint8] = _thinned(source, (1,))[0].astype(np.uint8)
+        return codes
+
+
+def _thinned(source: Any, indexes: Sequence[int]) -> npt.NDArray[Any]:
+    """Every k-th row and column, without reading a whole scene."""
+    step = -(-max(source.shape) // MOST_SIDE)
+    height, width = (-(-side // step) for side in source.shape)
+    pixels: npt.NDArray[Any] = np.nan_to_num(source.read(indexes, out_shape=(len(indexes), height, width)))
+    return pixels

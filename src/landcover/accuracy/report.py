@@ -83,8 +83,8 @@ def _score(result: Evaluation) -> Section:
         "Whole blocks are drawn, because neighbouring images are alike and single ones would give too "
         "narrow an interval; with fewer than about ten blocks the interval is itself rough."
         if "block" in s.resampled
-        else "If neighbouring images are alike, the true interval is wider: with a splits.csv that gives their "
-        "places in the reference folder, whole blocks are drawn."
+        else "If neighbouring images are alike, the true interval is wider: with a splits.csv that gives "
+        "their places in the reference folder, whole blocks are drawn."
     )
     same = table["images"] == SAME
     points = table.rename(columns={"kl": "value"}).assign(strong=same)
@@ -146,7 +146,7 @@ def _shares(result: Evaluation) -> Section:
             share_bars(
                 {"true": result.true.mean(), "predicted": result.predicted.mean()},
                 legend,
-                "Mean share of each class over the images, true (full colour) and predicted (lighter). A "
+                "Mean share of each class over the images, true (full colour) and predicted (faded). A "
                 "difference here is a bias: it does not cancel out when images are added up.",
             ),
             share_scatter(

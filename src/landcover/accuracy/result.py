@@ -33,8 +33,8 @@ class Evaluation:
     images : a row per image: sample_id, kl, overall_accuracy, valid_px (labelled pixels in the reference)
     left_out : images without a labelled pixel in the reference
     confusion : pixels by class name, rows reference, columns map
-    overall_accuracy, low, high : right pixels over compared pixels, and its 95 % bootstrap interval (NaN with a
-        single image or block: nothing varies)
+    overall_accuracy, low, high : right pixels over compared pixels, and its 95 % bootstrap interval (NaN with
+        a single image or block: nothing varies)
     mean_iou, mean_f1 : over the classes present in reference or map
     unmapped_px : pixels with a label in the reference and none in the map; they are in no measure
     ece, reliability : expected calibration error and its bins (`calibration.Calibration`)
@@ -106,7 +106,8 @@ def summary(result: Evaluation) -> dict[str, Any]:
 
 
 def _value(value: float, low: float, high: float) -> dict[str, float | None]:
-    return {"value": _plain(value), "low": _plain(low), "high": _plain(high)}
+    varies = low < high  # ends that meet are no interval: a single image or block
+    return {"value": _plain(value), "low": low if varies else None, "high": high if varies else None}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

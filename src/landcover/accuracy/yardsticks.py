@@ -49,15 +49,14 @@ def yardsticks(
         guess[true.columns] = np.broadcast_to(np.asarray(shares), true.shape)
         return score(guess, everywhere.assign(**true), result.formula, blocks, legend)
 
+    found = {
+        "This prediction": result,
+        "Oracle constant": constant(true.mean()),
+        "Uniform": constant(1 / true.shape[1]),
+    }
+    # Ends that meet are no interval: with a single image or block nothing varies.
     rows = [
-        ("This prediction", result.kl, result.low, result.high, SAME),
-        *(
-            (name, s.kl, s.low, s.high, SAME)
-            for name, s in (
-                ("Oracle constant", constant(true.mean())),
-                ("Uniform", constant(1 / true.shape[1])),
-            )
-        ),
+        (n, s.kl, *((s.low, s.high) if s.low < s.high else (np.nan, np.nan)), SAME) for n, s in found.items()
     ]
     if result.formula == "official" and legend == S2GLC:
         rows += [(name, kl, np.nan, np.nan, images) for name, kl, images in PUBLISHED]

@@ -27,6 +27,8 @@ from landcover.imagery.write import write_map
 from landcover.legend import S2GLC, Legend
 from landcover.progress import track
 
+RESULTS = ("images", "masks", "splits.csv", "train_labels.csv", "legend.toml")
+
 MOST = np.iinfo(np.uint16).max
 FAINT = 10  # a scene that reaches no further is not reflectance × 10,000
 
@@ -106,7 +108,7 @@ def cut(
                 "choose a smaller --size",
             )  # fmt: skip
         rows_left, columns_left = ((n - size) % stride for n in (scene.height, scene.width))
-        with staged(out, overwrite) as stage:
+        with staged(out, overwrite, RESULTS) as stage:
             counts = _cut(scene, codes, stage, size, stride, (val, test, seed))
             if legend is not None:
                 shutil.copyfile(legend, stage / "legend.toml")

@@ -15,7 +15,6 @@ from landcover.chips.overlap import Hashes, sharing, signature
 from landcover.chips.split import between_parts, has_places, leaks
 from landcover.chips.tables import read_shares
 from landcover.errors import LandcoverError
-from landcover.files import write_text
 from landcover.imagery.image import Image, open_image, open_raster
 from landcover.imagery.maps import read_codes
 from landcover.legend import S2GLC, Legend
@@ -68,7 +67,7 @@ class _Found:
     def ids(self, finding: str, ids: Sequence[str], right: str = "") -> None:
         """A problem if there are ids, else a check."""
         if ids:
-            some = ", ".join(ids[:5]) + (f" and {len(ids) - 5:,} others" if len(ids) > 5 else "")
+            some = ", ".join(ids[:5]) + (f" and {len(ids) - 5:,} more" if len(ids) > 5 else "")
             self.problems.append(f"{finding}: {some}")
         elif right:
             self.checks.append(right)
@@ -274,10 +273,10 @@ def _splits(
 
 def _draw(classes: pd.DataFrame | None, chips: ChipsFolder, chart: Path) -> None:
     from landcover.report.figures import share_bars
+    from landcover.report.page import write_svg
 
     if classes is None:
         raise LandcoverError(chips.path, "has no masks to chart", "a folder masks/", "leave out --chart")
     title = f"share of {classes['pixels'].sum():,} pixels in {len(chips.masks):,} masks"
     bars = share_bars({title: classes.set_index("name")["share"]}, chips.legend)
-    # Alone in a file, the picture has no page behind it.
-    write_text(Path(chart), str(bars.html).replace("<svg ", '<svg style="background: #fff; color: #000" ', 1))
+    write_svg(Path(chart), bars)

@@ -13,7 +13,7 @@ from landcover.errors import LandcoverError
 KEPT_FIRST = ("test", "val", "train")  # where two parts meet, chips of the later one become buffer
 BUFFER = len(KEPT_FIRST)
 WIDTHS = (4, 2, 1)  # of the stripes, in chips: the first that gives every part a chip is taken
-DRAWS = 50
+DRAWS = 20
 
 Pairs = npt.NDArray[np.int64]
 
@@ -99,14 +99,14 @@ def split_by_place(
 
     Each scene is cut across its longer side into stripes four chips wide (narrower where the scenes are too
     small for that). Whole stripes are drawn for test, val and train; where two parts meet, chips of the one
-    that has more to spare become buffer. Of 50 draws, the one whose parts come closest to the wanted
-    fractions, and so loses least to buffers, is kept.
+    that has more to spare become buffer. Of 20 draws, the one whose parts come closest to the wanted
+    fractions is kept.
 
     Parameters
     ----------
     chips : table with scene, y0 and x0 (upper left corner, px)
     size : side of a chip, px
-    val, test : wanted fractions of the chips; the rest is train
+    val, test : wanted fractions of the chips outside buffers; the rest is train
     seed : of the draws; the same seed gives the same parts
 
     Returns
@@ -138,7 +138,7 @@ def split_by_place(
         for _ in range(DRAWS):
             parts = _buffered(_draw(stripes, wanted, rng)[stripes], pairs)
             counts = np.bincount(parts, minlength=BUFFER + 1)[:BUFFER]
-            miss = float(abs(counts - wanted).sum())
+            miss = float(abs(counts / max(1, counts.sum()) - fractions).sum())
             if miss < least and (counts[wanted > 0] > 0).all():
                 best, least = parts, miss
         if best is not None:

@@ -33,12 +33,15 @@ def command(
     result = landcover.evaluate(predictions, reference, out, overwrite, formula)  # type: ignore[arg-type]
     score = result.score
     print(f"images            {len(result.images)} of {result.inputs.reference_size} in the reference")
-    print(
-        f"KL ({score.formula})     {score.kl:.5f}  ({score.low:.5f} to {score.high:.5f}, {score.resampled})"
-    )
+    print(f"{f'KL ({score.formula})':<17} {score.kl:.5f}{_interval(score.low, score.high, score.resampled)}")
     if result.confusion is not None:
-        print(f"overall accuracy  {result.overall_accuracy:.4f}  ({result.low:.4f} to {result.high:.4f})")
-        print(f"mean IoU          {result.mean_iou:.4f}")
+        accuracy = _interval(result.low, result.high, score.resampled)
+        print(f"overall accuracy  {result.overall_accuracy:.5f}{accuracy}")
+        print(f"mean IoU          {result.mean_iou:.5f}")
     if result.reliability is not None:
-        print(f"calibration error {result.ece:.4f}")
+        print(f"calibration error {result.ece:.5f}")
     print(f"report            {result.report}")
+
+
+def _interval(low: float, high: float, resampled: str) -> str:
+    return f"  (95 % interval {low:.5f} to {high:.5f}, {resampled})" if low < high else ""

@@ -57,8 +57,8 @@ def _print_images(found: Inspection) -> None:
     for title, values in (("size", sizes), ("type", images["type"]), ("CRS", images["crs"])):
         counts = values.value_counts()
         some = ", ".join(f"{v} ({n:,})" if len(counts) > 1 else str(v) for v, n in counts.head(5).items())
-        print(f"{title:<5} {some}" + (f" and {len(counts) - 5:,} others" if len(counts) > 5 else ""))
-    print(f"no data in {images['empty'].mean():.1%} of the pixels")
+        print(f"{title:<5} {some}" + (f" and {len(counts) - 5:,} more" if len(counts) > 5 else ""))
+    print(f"no data in {100 * images['empty'].mean():.1f} % of the pixels")
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -89,10 +89,11 @@ def _classes(found: Inspection, width: int) -> Table:
     columns = (found.classes[name].tolist() for name in ("images", "pixels", "share"))
     most = max(found.classes["share"].max(), 1e-9)
     for c, masks, pixels, share in zip(found.legend.classes, *columns, strict=True):
-        bar = Bar(most, 0, share, width=max(10, min(40, width - 56)), color=c.colour)
+        colour = c.colour if c.is_label else "default"  # black or white might not be seen
+        bar = Bar(most, 0, share, width=max(10, min(40, width - 56)), color=colour)
         table.add_row(Text(c.name), str(c.code), f"{masks:,}", f"{pixels:,}", _percent(share), bar)
     return table
 
 
 def _percent(share: float) -> str:
-    return "< 0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
+    return "< 0.01 %" if 0 < share < 0.00005 else f"{100 * share:.2f} %"

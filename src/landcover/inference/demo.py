@@ -17,9 +17,9 @@ from landcover.inference.predict import Prediction, predict
 
 SAMPLE = "spyndex/data/S2_10m.json"
 INTRO = (
-    "A real Sentinel-2 image of 3 × 3 km, taken from the package spyndex, was read, every pixel was given its "
-    "land cover by the model in the box, and the share of each class was computed. No place is known for it, "
-    "so there are no hectares."
+    "A real Sentinel-2 image of 3 × 3 km, taken from the package spyndex, was read, every pixel was given "
+    "its land cover by the model in the box, and the share of each class was computed. No place is known for "
+    "it, so there are no hectares."
 )
 
 

@@ -64,12 +64,10 @@ def unlike(histogram: Histogram, trained: Sequence[BandStatistics], bands: Seque
     )
     if (median <= 2).all():
         return [f"the numbers look like reflectances from 0 to 1 (median {told}): try --scale 10000"]
-    if far.any() and (ratio > np.log(4)).all() and np.ptp(ratio) < np.log(4):
-        factor = float(np.exp(-ratio.mean()))
-        return [f"all bands look too high (median {told}): check --scale, such as --scale {factor:.1g}"]
-    if far.any() and (ratio < -np.log(4)).all() and np.ptp(ratio) < np.log(4):
-        factor = float(np.exp(-ratio.mean()))
-        return [f"all bands look too low (median {told}): check --scale, such as --scale {factor:.1g}"]
+    if far.any() and (abs(ratio) > np.log(4)).all() and np.ptp(ratio) < np.log(4):
+        factor = float(f"{np.exp(-ratio.mean()):.1g}")
+        look = "low" if factor > 1 else "high"
+        return [f"all bands look too {look} (median {told}): check --scale, such as --scale {factor:g}"]
     if (lift > 0.6 * BASELINE_OFFSET).all():
         return [
             "even the darkest pixels of all bands look about 1000 too high, as in Sentinel-2 products of "

@@ -17,6 +17,7 @@ import pandas as pd
 
 from landcover import __version__
 from landcover.chips.folder import find_images, open_chips
+from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
 from landcover.imagery.image import open_image
@@ -26,8 +27,9 @@ from landcover.inference.report import write_report
 from landcover.inference.scene import Reading, Scene, run_scenes
 from landcover.legend import Legend
 from landcover.shares.decode import Decoder, override
-from landcover.shares.tables import write_shares
 from landcover.weights import box_model
+
+RESULTS = ("maps", "probabilities", "distributions.csv", "predict.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def predict(
     rows: dict[str, npt.NDArray[np.float64]] = {}
     warnings: list[str] = []
     facts: list[dict[str, Any]] = []
-    with staged(Path(out), overwrite) as stage, _progress(len(paths)) as tell:
+    with staged(Path(out), overwrite, RESULTS) as stage, _progress(len(paths)) as tell:
         (stage / "maps").mkdir()
         if probabilities:
             (stage / "probabilities").mkdir()

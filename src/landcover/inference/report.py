@@ -14,7 +14,7 @@ from landcover.imagery.image import open_image, open_raster
 from landcover.inference.scene import Reading
 from landcover.legend import Legend
 from landcover.report.figures import share_bars
-from landcover.report.page import Fact, Figure, Section, Table, swatches, write_page
+from landcover.report.page import Fact, Figure, Section, Table, number, swatches, write_page
 from landcover.report.pictures import MOST_SIDE, Panel, image_rgb, map_rgb, panels
 
 MOST_PICTURES = 12
@@ -49,7 +49,7 @@ def write_report(
     )
     largest = mean[list(legend.label_names)].nlargest(2)
     many = len(shares) > 1
-    facts = [Fact(str(k), f"{v:.1%}", "mean share" if many else "share") for k, v in largest.items()]
+    facts = [Fact(str(k), number(v, ".1%"), "mean share" if many else "share") for k, v in largest.items()]
     missing = sum(image["no_data_px"] for image in record["images"])
     facts.append(Fact("images", f"{len(shares):,}") if many else Fact("no data", f"{missing:,} px"))
     sections = [

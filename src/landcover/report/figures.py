@@ -43,7 +43,7 @@ def share_bars(shares: Mapping[str, pd.Series[float]], legend: Legend, caption: 
     Parameters
     ----------
     shares : by title ("true", "predicted"), series indexed by class name; the first is drawn in full colour,
-        others lighter; classes that are 0 in all are left out
+        others faded; classes that are 0 in all are left out
     """
     table = pd.DataFrame({k: v.reindex(legend.names).fillna(0.0) for k, v in shares.items()})
     table = table[(table > 0).any(axis=1)]
@@ -94,7 +94,15 @@ def share_scatter(true: pd.DataFrame, predicted: pd.DataFrame, legend: Legend, c
             axes.plot([0, most], [0, most], color=INK, alpha=0.5, linewidth=0.8)
             # Thousands of points would make the file heavy: they become pixels.
             axes.scatter(
-                x, y, s=14, color=c.colour, edgecolors=INK, linewidths=0.3, alpha=0.8, rasterized=len(x) > 300
+                x,
+                y,
+                s=14,
+                color=c.colour,
+                edgecolors=INK,
+                linewidths=0.3,
+                alpha=0.8,
+                rasterized=len(x) > 300,
+                clip_on=False,
             )
             axes.set(title=c.name, xlim=(0, most), ylim=(0, most), aspect="equal")
             axes.locator_params(nbins=4)

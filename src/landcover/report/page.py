@@ -114,6 +114,11 @@ def write_page(
     write_text(path, page)
 
 
+def write_svg(path: Path, figure: Figure) -> None:
+    """Write an SVG figure to a file of its own, black on white, since no page lends it colours there."""
+    write_text(path, str(figure.html).replace("<svg ", '<svg style="background: #fff; color: #000" ', 1))
+
+
 def cell(value: Any, spec: str = "") -> str:
     """A value as the text of a table cell.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,15 +12,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from landcover.chips.folder import read_splits
+from landcover.chips.tables import read_shares
 from landcover.errors import LandcoverError
 from landcover.legend import S2GLC, Legend
-from landcover.shares.tables import read_shares
 
 EPSILON = 1e-7
 Formula = Literal["official", "plain"]
 FORMULAS: tuple[Formula, ...] = get_args(Formula)
 Floats = npt.NDArray[np.float64]
 BLOCK_PX = 768
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much higher one prediction's KL is than another's on the same images: mean, 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    resampled: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Score:
     per_class : contribution of each class to `kl`; they sum to it
     per_image : KL of each image, by sample_id
     formula : "official" or "plain"
+    difference : to another prediction of the same images, where one was given
     """
 
     kl: float
@@ -44,6 +55,7 @@ class Score:
     per_class: pd.Series[float]
     per_image: pd.Series[float]
     formula: Formula
+    difference: Difference | None = None
 
 
 def kl_terms(true: Floats, predicted: Floats) -> Floats:
@@ -167,7 +179,7 @@ def _same_ids(predicted: pd.DataFrame, true: pd.DataFrame) -> None:
     missing = [str(i) for i in true.index.difference(predicted.index)]
     extra = [str(i) for i in predicted.index.difference(true.index)]
     if missing or extra:
-        words = [f"lack {_some(missing)}"] * bool(missing) + [f"have {_some(extra)} more"] * bool(extra)
+        words = [f"lack {_some(missing)}"] * bool(missing) + [f"have {_some(extra)} too many"] * bool(extra)
         raise LandcoverError(
             "predicted shares",
             " and ".join(words),
@@ -177,7 +189,19 @@ def _same_ids(predicted: pd.DataFrame, true: pd.DataFrame) -> None:
 
 
 def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} others" if len(ids) > 3 else "")
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+
+
+def difference(one: Score, other: Score, blocks: pd.Series[str] | None = None) -> Difference:
+    """Paired difference of two scores of the same images, `one` − `other`.
+
+    The bootstrap draws images (or `blocks`) and takes both scores of each, so that what is hard for both does
+    not widen the interval; an interval that leaves out 0 tells the two apart.
+    """
+    paired = one.per_image - other.per_image
+    groups = blocks.reindex(paired.index) if blocks is not None else None
+    low, high, drawn = bootstrap(paired, groups)
+    return Difference(float(paired.mean()), low, high, drawn)
 
 
 def score_files(
@@ -185,20 +209,38 @@ def score_files(
     true: Path,
     formula: Formula = "official",
     places: Path | None = None,
-    draws: int = 2000,
-    seed: int = 0,
+    part: str | None = None,
+    against: Path | None = None,
 ) -> Score:
     """Score one CSV of shares against another.
 
     Parameters
     ----------
-    predicted, true : CSVs with the challenge's columns (docs/data-formats.md, distributions.csv)
-    formula, draws, seed : see `score`
+    predicted, true : CSVs with the challenge's columns (docs/data-formats.md, distributions.csv), of the same
+        images
+    formula : see `score`
     places : splits.csv with scene, y0 and x0; the bootstrap then draws spatial blocks
+    part : only the images of this part of `places`, in all files
+    against : another CSV of predicted shares; the score then holds the paired difference to it
 
     Raises
     ------
-    LandcoverError : see `read_shares` and `score`
+    LandcoverError : see `read_shares` and `score`; `part` without `places`
     """
-    blocks = spatial_blocks(read_splits(Path(places))) if places is not None else None
-    return score(read_shares(Path(predicted)), read_shares(Path(true)), formula, blocks, S2GLC, draws, seed)
+    splits = read_splits(Path(places)) if places is not None else None
+    blocks = spatial_blocks(splits) if splits is not None else None
+    if part is not None and splits is None:
+        raise LandcoverError("--part", "is given alone", "--places with it", "name the splits.csv")
+
+    def read(path: Path) -> pd.DataFrame:
+        shares = read_shares(Path(path))
+        if part is None or splits is None:
+            return shares
+        return shares[shares.index.isin(splits.loc[splits["part"] == part, "sample_id"])]
+
+    known = read(true)
+    found = score(read(predicted), known, formula, blocks)
+    if against is None:
+        return found
+    other = score(read(against), known, formula, blocks)
+    return replace(found, difference=difference(found, other, blocks))

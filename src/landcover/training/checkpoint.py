@@ -42,15 +42,20 @@ def pack(network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimize
     return tensors
 
 
+@torch.no_grad()
 def unpack(
     tensors: dict[str, Tensor], network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Put back what `pack` took."""
     network.load_state_dict(part(tensors, "network"))
     average.load_state_dict(part(tensors, "average"))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in part(tensors, "optimizer").items():
         index, slot = key.split(".", 1)
+        if value.shape == parameters[int(index)].shape:
+            # The fused step walks through memory, so its slots need the parameter's memory format.
+            value = torch.empty_like(parameters[int(index)]).copy_(value)
         state.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 

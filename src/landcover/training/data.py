@@ -11,6 +11,7 @@ import numpy.typing as npt
 from landcover.chips.folder import ChipsFolder, read_couples
 from landcover.chips.split import has_places, leaks, leave_one_scene_out, split_by_place
 from landcover.errors import LandcoverError
+from landcover.imagery.image import open_raster
 from landcover.legend import Legend
 from landcover.training.recipe import Recipe
 
@@ -55,6 +56,8 @@ def choose_chips(chips: ChipsFolder, recipe: Recipe) -> tuple[list[str], list[st
     LandcoverError : no chip to train on, no place where the split needs it, or parts that share pixels
     """
     if recipe.data.split != "csv":
+        with open_raster(next(iter(chips.images.values()))) as first:
+            size = max(first.height, first.width)
         if chips.splits is None:
             raise LandcoverError(
                 chips.path,
@@ -63,9 +66,9 @@ def choose_chips(chips: ChipsFolder, recipe: Recipe) -> tuple[list[str], list[st
                 "make the chips with landcover cut",
             )
         if recipe.data.split == "place":
-            table = split_by_place(chips.splits, seed=recipe.seed)
+            table = split_by_place(chips.splits, size, seed=recipe.seed)
         else:
-            table = leave_one_scene_out(chips.splits, str(recipe.data.scene), seed=recipe.seed)
+            table = leave_one_scene_out(chips.splits, str(recipe.data.scene), size, seed=recipe.seed)
         chips = ChipsFolder(chips.path, chips.images, chips.masks, chips.legend, table)
     train, val = chips.part("train"), chips.part("val")
     if not train:

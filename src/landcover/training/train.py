@@ -25,6 +25,7 @@ from landcover.files import sha256, whole, write_text
 from landcover.inference.modelfile import Card, band_statistics
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
+from landcover.report.page import write_svg
 from landcover.shares.calibrate import fit_calibrated
 from landcover.shares.decode import KINDS, Decoder
 from landcover.shares.score import kl_terms
@@ -195,7 +196,7 @@ def _fit(
         table = pd.DataFrame(history)
         with whole(folder / "history.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-        write_text(folder / "curves.svg", str(curves(table).html))
+        write_svg(folder / "curves.svg", curves(table))
 
     with _progress(settings.schedule.steps) as tell:
         return loop.fit(

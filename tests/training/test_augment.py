@@ -1,0 +1,46 @@
+"""Augmentation moves image and mask together, and the light of the image alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landcover.training.augment import augment
+from landcover.training.recipe import Augmentation
+
+STILL = Augmentation(gain=0, band_gain=(0, 0, 0, 0), haze=(0, 0))
+
+
+@given(st.integers(0, 10_000))
+def test_image_and_mask_move_together(seed: int) -> None:
+    mask = np.random.default_rng(seed).integers(0, 8, (16, 16)).astype(np.uint8)
+    image = np.repeat(mask[None].astype(np.float32), 4, axis=0)
+    moved, target = augment(image, mask, STILL, np.random.default_rng(seed))
+    assert np.array_equal(moved[0], target)
+    assert sorted(target.ravel()) == sorted(mask.ravel())
+
+
+def test_all_eight_symmetries_are_drawn() -> None:
+    mask = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    image = np.zeros((4, 4, 4), np.float32)
+    seen = {augment(image, mask, STILL, np.random.default_rng(s))[1].tobytes() for s in range(200)}
+    assert len(seen) == 8
+
+
+def test_light_changes_bands_by_gain_and_haze() -> None:
+    image = np.stack([np.full((4, 4), v, np.float32) for v in (300, 500, 400, 3000)])
+    mask = np.zeros((4, 4), np.uint8)
+    seen = np.stack([augment(image, mask, Augmentation(), np.random.default_rng(s))[0] for s in range(500)])
+    ratio = seen[:, 3, 0, 0] / 3000
+    assert 0.9 < np.median(ratio) < 1.1
+    assert 0.12 < np.log(ratio).std() < 0.24
+    assert seen[:, 0, 0, 0].mean() > 330  # haze adds to blue most
+    assert (seen[:, 0] == seen[:, 0, :1, :1]).all()  # the same for every pixel
+
+
+def test_the_same_draw_gives_the_same_view() -> None:
+    image = np.random.default_rng(0).random((4, 8, 8)).astype(np.float32)
+    mask = np.zeros((8, 8), np.uint8)
+    one, two = (augment(image, mask, Augmentation(), np.random.default_rng(5))[0] for _ in range(2))
+    assert np.array_equal(one, two)
