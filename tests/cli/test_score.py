@@ -50,7 +50,7 @@ def test_the_plain_formula_and_blocks(tables: tuple[Path, Path], run: Any) -> No
         (lambda t: pd.concat([t, t.head(1)]), "predicted.csv: holds sample_id a twice"),
         (lambda t: t.assign(**dict.fromkeys(S2GLC.names, 0)), "predicted.csv: row a sums to 0"),
         (lambda t: t.assign(water=-0.5), "predicted.csv: row a holds a negative share"),
-        (lambda t: t.assign(sample_id=["a", "b", "d"]), "predicted shares: lack c and have d more"),
+        (lambda t: t.assign(sample_id=["a", "b", "d"]), "predicted shares: lack c and have d too many"),
     ],
 )
 def test_bad_tables_are_one_line(tables: tuple[Path, Path], run: Any, change: Any, words: str) -> None:

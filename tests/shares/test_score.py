@@ -130,7 +130,7 @@ def test_files_are_scored(tmp_path: Path) -> None:
 def test_ids_that_do_not_match_are_told() -> None:
     with pytest.raises(LandcoverError, match="predicted shares: lack 7, 8, 9;"):
         score(shares(7), shares(10))
-    with pytest.raises(LandcoverError, match="predicted shares: have 10, 7, 8 and 1 others more"):
+    with pytest.raises(LandcoverError, match="predicted shares: have 10, 7, 8 and 1 more too many"):
         score(shares(11), shares(7))
 
 
@@ -144,3 +144,31 @@ def test_a_row_without_any_label_is_told() -> None:
 def test_an_unknown_formula_is_told() -> None:
     with pytest.raises(LandcoverError, match="--formula: is 'mine'; expected one of official, plain"):
         score(shares(5), shares(5), "mine")  # type: ignore[arg-type]
+
+
+def test_a_paired_difference_is_narrower_than_two_intervals(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    ids = pd.Index([str(i) for i in range(40)], name="sample_id")
+    true = pd.DataFrame(rng.dirichlet(np.ones(8), 40), index=ids, columns=S2GLC.label_names)
+    true[["no_data", "clouds"]] = 0.0
+    hard = rng.uniform(0.01, 0.5, (40, 1))
+    for name, extra in (("a", 0.0), ("b", 0.02)):
+        mixed = (1 - hard - extra) * true[list(S2GLC.label_names)] + (hard + extra) / 8
+        mixed[["no_data", "clouds"]] = 0.0
+        write_shares(tmp_path / f"{name}.csv", mixed)
+    write_shares(tmp_path / "t.csv", true)
+    found = landcover.score(tmp_path / "a.csv", tmp_path / "t.csv", against=tmp_path / "b.csv")
+    assert found.difference is not None
+    assert found.difference.high < 0
+    assert found.difference.high - found.difference.low < found.high - found.low
+
+
+def test_part_keeps_only_its_images(tmp_path: Path) -> None:
+    shares = pd.DataFrame(0.1, index=pd.Index(["a", "b", "c"], name="sample_id"), columns=S2GLC.names)
+    write_shares(tmp_path / "t.csv", shares)
+    write_shares(tmp_path / "p.csv", shares.iloc[:2])
+    (tmp_path / "s.csv").write_text("sample_id,part\na,test\nb,test\nc,train\n")
+    found = landcover.score(tmp_path / "p.csv", tmp_path / "t.csv", places=tmp_path / "s.csv", part="test")
+    assert list(found.per_image.index) == ["a", "b"]
+    with pytest.raises(LandcoverError, match="--part"):
+        landcover.score(tmp_path / "p.csv", tmp_path / "t.csv", part="test")

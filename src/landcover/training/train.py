@@ -90,6 +90,7 @@ def train(
     ------
     LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault
     """
+    commit = _commit()  # of the code that runs, not of what is checked out when it ends
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
@@ -133,7 +134,7 @@ def train(
     model = folder / "model.onnx"
     write_model(model, segmenter, card)
     difference = check_model(model, segmenter, (validation or training).images[:CHECKED_CHIPS])
-    _finish(folder, card, history, difference, chips, (training, validation))
+    _finish(folder, card, commit, history, difference, chips, (training, validation))
     return Run(folder, model, pd.DataFrame(history), scores)
 
 
@@ -270,6 +271,7 @@ def _commit() -> str | None:
 def _finish(
     folder: Path,
     card: Card,
+    commit: str | None,
     history: list[loop.Row],
     difference: float,
     chips: ChipsFolder,
@@ -279,7 +281,7 @@ def _finish(
     training, validation = used
     kept = min(history, key=lambda r: r["val_kl"]) if validation else history[-1]
     facts = {
-        "commit": _commit(),
+        "commit": commit,
         "versions": dict(card.versions),
         "threads": torch.get_num_threads(),
         "processor": platform.processor() or platform.machine(),
