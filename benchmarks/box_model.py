@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 import landcover
-from landcover.files import write_text
+from landcover.files import sha256, write_text
 from landcover.inference.engine import Engine
 from landcover.weights import box_model
 
@@ -27,7 +27,7 @@ def main(chips: Path, result: Path, models: list[Path]) -> None:
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
     )
-    found: dict[str, object] = {"commit": commit.stdout.strip(), "command": " ".join(sys.argv), "models": []}
+    found_models: list[dict[str, object]] = []
     kl: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, model in enumerate(models):
@@ -61,10 +61,16 @@ def main(chips: Path, result: Path, models: list[Path]) -> None:
                 entry["overall_accuracy"] = [e.overall_accuracy, e.low, e.high]
                 entry["mean_iou"], entry["ece"] = e.mean_iou, e.ece
                 scores[part] = entry
-            found["models"].append({"model": str(model.name), "parent": model.parent.name, "scores": scores})  # type: ignore[attr-defined]
+            entry = {"model": model.name, "sha256": sha256(model), "scores": scores}
+            run = model.parent / "run.json"
+            if run.exists():
+                entry["run"] = json.loads(run.read_text(encoding="utf-8"))
+                entry["recipe"] = dict(Engine(model).card.recipe)
+            found_models.append(entry)
     for (part, decoder), values in kl.items():
         print(f"{part:<10} {decoder:<11} " + "  ".join(f"{v:.5f}" for v in values), end="")
         print(f"  median {median(values):.5f}" if len(values) > 1 else "")
+    found = {"commit": commit.stdout.strip(), "models": found_models}
     write_text(result, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -82,3 +83,13 @@ def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == landcover.__version__
     assert f"## {landcover.__version__}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_tables_are_those_of_the_result_files() -> None:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from tables import PAGES as FILLED
+    from tables import filled
+
+    for name in FILLED:
+        page = (ROOT / name).read_text(encoding="utf-8")
+        assert filled(page) == page, f"{name}: run benchmarks/tables.py"

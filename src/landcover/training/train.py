@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from landcover import __version__
-from landcover.chips.folder import ChipsFolder, open_chips
-from landcover.errors import LandcoverError
-from landcover.files import sha256, whole, write_text
+from landcover.chips.folder import open_chips
+from landcover.files import whole
 from landcover.inference.modelfile import Card, band_statistics
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
@@ -41,6 +35,7 @@ from landcover.training.data import (
 )
 from landcover.training.export import check_model, load_weights, trained_weights, write_model
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
+from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
 
 CHECKED_CHIPS = 8
 
@@ -90,7 +85,7 @@ def train(
     ------
     LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault
     """
-    commit = _commit()  # of the code that runs, not of what is checked out when it ends
+    commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
@@ -110,9 +105,9 @@ def train(
     facts = {
         "recipe": write_recipe(settings),
         "data": training.hash() + (validation.hash() if validation else ""),
-        "start": _hash_of(start),
+        "start": hash_of(start),
     }
-    folder = _run_folder(Path(out), facts, resume, overwrite)
+    folder = open_run(Path(out), facts, resume, overwrite)
     history = _fit(segmenter, training, validation, draw, settings, folder)
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
@@ -129,56 +124,13 @@ def train(
         recipe=settings.model_dump(mode="json"),
         scores=scores,
         data_hash=training.hash(),
-        versions=_versions(),
+        versions=versions(),
     )
     model = folder / "model.onnx"
     write_model(model, segmenter, card)
     difference = check_model(model, segmenter, (validation or training).images[:CHECKED_CHIPS])
-    _finish(folder, card, commit, history, difference, chips, (training, validation))
+    finish(folder, card, commit, history, difference, chips.path.name, training, validation)
     return Run(folder, model, pd.DataFrame(history), scores)
-
-
-def _hash_of(start: Path | None) -> str:
-    if start is None:
-        return ""
-    path = Path(start)
-    return sha256(path / "checkpoint" / "best.safetensors" if path.is_dir() else path)
-
-
-def _run_folder(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) -> Path:
-    """Make or reopen the run folder; `start.json` in its checkpoint folder holds what must not change."""
-    begun = out / "checkpoint" / "start.json"
-    if resume:
-        if not begun.exists():
-            raise LandcoverError(out, "holds no training to go on with", "a run folder", "leave --resume out")
-        for key, was in json.loads(begun.read_text(encoding="utf-8")).items():
-            if was != facts[key]:
-                raise LandcoverError(
-                    out,
-                    f"was begun with another {key}",
-                    "the same recipe, data, start and seed",
-                    "give what it was begun with, or --overwrite to begin anew",
-                )
-        return out
-    if out.exists() and not out.is_dir():
-        raise LandcoverError(out, "is a file", "a folder for the run", "give another --out")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise LandcoverError(
-            out, "already holds files", "a new or empty folder", "give another --out, --resume or --overwrite"
-        )
-    try:
-        for old in ("last.safetensors", "best.safetensors", "start.json"):
-            (out / "checkpoint" / old).unlink(missing_ok=True)
-        for old in ("history.csv", "curves.svg", "model.onnx", "card.md", "run.json"):
-            (out / old).unlink(missing_ok=True)
-        begun.parent.mkdir(parents=True, exist_ok=True)
-        write_text(out / "recipe.toml", facts["recipe"])
-        write_text(begun, json.dumps(facts, indent=1))
-    except OSError as error:
-        raise LandcoverError(
-            out, f"can't be written ({error.strerror})", "a folder one may write to", "give another --out"
-        ) from error
-    return out
 
 
 def _fit(
@@ -246,77 +198,3 @@ def _decoder(
     right = p.argmax(axis=1) == validation.targets[keep]
     scores["overall_accuracy"] = float(right[valid].mean())
     return Decoder(settings.decoder.kind, fitted.temperature, fitted.shrinkage, fitted.prior), scores
-
-
-def _versions() -> dict[str, str]:
-    names = ("numpy", "torch", "onnx", "openvino")
-    return {"landcover": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
-
-
-def _commit() -> str | None:
-    """Commit of the program's repository; None when it was installed without one."""
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-        )
-    except OSError:
-        return None
-    return found.stdout.strip() or None if found.returncode == 0 else None
-
-
-def _finish(
-    folder: Path,
-    card: Card,
-    commit: str | None,
-    history: list[loop.Row],
-    difference: float,
-    chips: ChipsFolder,
-    used: tuple[Chips, Chips | None],
-) -> None:
-    """Write run.json and card.md."""
-    training, validation = used
-    kept = min(history, key=lambda r: r["val_kl"]) if validation else history[-1]
-    facts = {
-        "commit": commit,
-        "versions": dict(card.versions),
-        "threads": torch.get_num_threads(),
-        "processor": platform.processor() or platform.machine(),
-        "data": str(chips.path.name),
-        "data_hash": card.data_hash,
-        "chips": {"train": len(training.ids), "val": len(validation.ids) if validation else 0},
-        "epochs": len(history),
-        "kept_epoch": int(kept["epoch"]),
-        "wall_time_s": round(history[-1]["seconds"], 1),
-        "decoder": card.decoder.to_dict(),
-        "scores_val": dict(card.scores),
-        "export_difference": difference,
-    }
-    write_text(folder / "run.json", json.dumps(facts, indent=1) + "\n")
-    lines = [
-        "# Model card",
-        "",
-        f"- Classes: {', '.join(card.legend.label_names)} ({card.legend.name})",
-        f"- Bands: {', '.join(card.bands)}, reflectance × 10,000",
-        f"- Trained on {len(training.ids)} chips, epoch {facts['kept_epoch']} of {len(history)} kept"
-        + (f" by the KL of {len(validation.ids)} validation chips" if validation else ""),
-        f"- Decoder: {card.decoder.kind}, temperature {card.decoder.temperature:.3f}, "
-        f"shrinkage {card.decoder.shrinkage:.2g}",
-        *(f"- Validation, {name}: {value:.5f}" for name, value in card.scores.items()),
-        f"- Never seen in training: {_never_seen(training, card)}",
-        f"- Commit: {facts['commit'] or 'unknown'}",
-        f"- Data: SHA-256 {card.data_hash}",
-        "",
-        "The recipe, with every setting, is recipe.toml.",
-    ]
-    write_text(folder / "card.md", "\n".join(lines) + "\n")
-
-
-def _never_seen(training: Chips, card: Card) -> str:
-    absent = [
-        n for n, share in zip(card.legend.label_names, training.shares.sum(axis=0), strict=True) if not share
-    ]
-    return ", ".join(absent) or "no class of the legend"

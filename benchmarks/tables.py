@@ -1,0 +1,145 @@
+"""Fill the tables of MODELS.md and docs/ from results/*.json: python benchmarks/tables.py
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; what is between is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md")
+DECODERS = ("counts", "mean", "calibrated")
+PARTS = ("val", "test", "elsewhere")
+
+
+def read(name: str) -> Any:
+    """A result file."""
+    return json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def interval(d: dict[str, float], sign: str = "") -> str:
+    """A figure with its interval."""
+    value = d.get("kl", d.get("mean", 0.0))
+    return f"{value:{sign}.4f} ({d['low']:{sign}.4f} to {d['high']:{sign}.4f})"
+
+
+def rows(header: list[str], body: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def box_scores() -> str:
+    """KL of the box by part and decoder."""
+    found = read("box")
+    scores = found["models"][0]["scores"]
+    body = [
+        [part, *(interval(scores[part][d]) for d in DECODERS), scores[part]["mean"]["resampled"]]
+        for part in PARTS
+    ]
+    return rows(["part", *DECODERS, "drawn"], body) + f"\n\nScored at commit {found['commit']}."
+
+
+def box_differences() -> str:
+    """Paired differences of the other decoders to the box's own."""
+    scores = read("box")["models"][0]["scores"]
+    own = scores["test"]["decoder"]
+    others = [d for d in DECODERS if d != own]
+    body = [[p, *(interval(scores[p][f"{d} − {own}"], "+") for d in others)] for p in PARTS]
+    return rows(["part", *(f"{d} − {own}" for d in others)], body)
+
+
+def box_accuracy() -> str:
+    """Accuracy of the box's maps by part."""
+    scores = read("box")["models"][0]["scores"]
+    body = []
+    for part in PARTS:
+        accuracy, low, high = scores[part]["overall_accuracy"]
+        measures = [f"{scores[part][k]:.3f}" for k in ("mean_iou", "ece")]
+        body.append([part, f"{accuracy:.3f} ({low:.3f} to {high:.3f})", *measures])
+    return rows(["part", "overall accuracy", "mean IoU", "calibration error"], body)
+
+
+def box_classes() -> str:
+    """What each class adds to the KL, by part."""
+    scores = read("box")["models"][0]["scores"]
+    own = scores["test"]["decoder"]
+    names = list(scores["test"][own]["per_class"])
+    body = [[n, *(f"{scores[p][own]['per_class'][n]:.4f}" for p in PARTS)] for n in names]
+    return rows(["class", *PARTS], body)
+
+
+def box_seeds() -> str:
+    """The box's recipe with three seeds."""
+    body = []
+    models = read("box")["models"]
+    for model in models:
+        run, scores = model["run"], model["scores"]
+        body.append(
+            [
+                str(model["recipe"]["seed"]),
+                *(f"{scores[p][scores[p]['decoder']]['kl']:.4f}" for p in PARTS),
+                f"{scores['test']['overall_accuracy'][0]:.3f}",
+                f"{run['wall_time_s'] / 60:.1f}",
+                str(run["commit"])[:12],
+            ]
+        )
+    middle = [median(m["scores"][p][m["scores"][p]["decoder"]]["kl"] for m in models) for p in PARTS]
+    body.append(["median", *(f"{v:.4f}" for v in middle), "", "", ""])
+    header = ["seed", *(f"KL {p}" for p in PARTS), "accuracy test", "minutes of training", "commit"]
+    return rows(header, body)
+
+
+def finetune() -> str:
+    """Ten labelled chips of a new place."""
+    found = read("finetune")
+    body = [[k, interval(v), f"{v['overall_accuracy']:.3f}"] for k, v in found["scores"].items()]
+    n = len(found["scored"])
+    table = rows([f"{len(found['labelled'])} chips", f"KL on {n} others", "overall accuracy"], body)
+    return table + f"\n\nMeasured at commit {found['commit']}."
+
+
+def precision() -> str:
+    """bf16 against float32."""
+    found = read("precision")
+    same = found["two_runs_identical"]
+    body = [
+        ["largest difference of any share, bf16 and float32", f"{found['largest_share_difference']:.5f}"],
+        *([f"CSV and maps of two runs identical, {p}", "yes" if ok else "no"] for p, ok in same.items()),
+    ]
+    return rows([f"{found['chips']} test chips", ""], body) + f"\n\nMeasured at commit {found['commit']}."
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    f.__name__: f
+    for f in (
+        box_scores,
+        box_differences,
+        box_accuracy,
+        box_classes,
+        box_seeds,
+        finetune,
+        precision,
+    )
+}
+
+
+def filled(page: str) -> str:
+    """A page with its tables made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        return f"<!-- table {match[1]} -->\n{TABLES[match[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->.*?<!-- end -->", table, page, flags=re.S)
+
+
+if __name__ == "__main__":
+    for name in PAGES:
+        path = ROOT / name
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,136 @@
+"""The run folder: begun or reopened at the start, its record and card written at the end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from landcover import __version__
+from landcover.errors import LandcoverError
+from landcover.files import sha256, write_text
+from landcover.inference.modelfile import Card
+from landcover.training.data import Chips
+
+
+def hash_of(start: Path | None) -> str:
+    if start is None:
+        return ""
+    path = Path(start)
+    return sha256(path / "checkpoint" / "best.safetensors" if path.is_dir() else path)
+
+
+def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) -> Path:
+    """Make or reopen the run folder; `start.json` in its checkpoint folder holds what must not change."""
+    begun = out / "checkpoint" / "start.json"
+    if resume:
+        if not begun.exists():
+            raise LandcoverError(out, "holds no training to go on with", "a run folder", "leave --resume out")
+        for key, was in json.loads(begun.read_text(encoding="utf-8")).items():
+            if was != facts[key]:
+                raise LandcoverError(
+                    out,
+                    f"was begun with another {key}",
+                    "the same recipe, data, start and seed",
+                    "give what it was begun with, or --overwrite to begin anew",
+                )
+        return out
+    if out.exists() and not out.is_dir():
+        raise LandcoverError(out, "is a file", "a folder for the run", "give another --out")
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise LandcoverError(
+            out, "already holds files", "a new or empty folder", "give another --out, --resume or --overwrite"
+        )
+    try:
+        for old in ("last.safetensors", "best.safetensors", "start.json"):
+            (out / "checkpoint" / old).unlink(missing_ok=True)
+        for old in ("history.csv", "curves.svg", "model.onnx", "card.md", "run.json"):
+            (out / old).unlink(missing_ok=True)
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        write_text(out / "recipe.toml", facts["recipe"])
+        write_text(begun, json.dumps(facts, indent=1))
+    except OSError as error:
+        raise LandcoverError(
+            out, f"can't be written ({error.strerror})", "a folder one may write to", "give another --out"
+        ) from error
+    return out
+
+
+def versions() -> dict[str, str]:
+    names = ("numpy", "torch", "onnx", "openvino")
+    return {"landcover": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
+
+
+def commit_of_code() -> str | None:
+    """Commit of the program's repository; None when it was installed without one."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+        )
+    except OSError:
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def finish(
+    folder: Path,
+    card: Card,
+    commit: str | None,
+    history: Sequence[dict[str, float]],
+    difference: float,
+    data: str,
+    training: Chips,
+    validation: Chips | None,
+) -> None:
+    """Write run.json and card.md."""
+    kept = min(history, key=lambda r: r["val_kl"]) if validation else history[-1]
+    facts = {
+        "commit": commit,
+        "versions": dict(card.versions),
+        "threads": torch.get_num_threads(),
+        "processor": platform.processor() or platform.machine(),
+        "data": data,
+        "data_hash": card.data_hash,
+        "chips": {"train": len(training.ids), "val": len(validation.ids) if validation else 0},
+        "epochs": len(history),
+        "kept_epoch": int(kept["epoch"]),
+        "wall_time_s": round(history[-1]["seconds"], 1),
+        "decoder": card.decoder.to_dict(),
+        "scores_val": dict(card.scores),
+        "export_difference": difference,
+    }
+    write_text(folder / "run.json", json.dumps(facts, indent=1) + "\n")
+    lines = [
+        "# Model card",
+        "",
+        f"- Classes: {', '.join(card.legend.label_names)} ({card.legend.name})",
+        f"- Bands: {', '.join(card.bands)}, reflectance × 10,000",
+        f"- Trained on {len(training.ids)} chips, epoch {facts['kept_epoch']} of {len(history)} kept"
+        + (f" by the KL of {len(validation.ids)} validation chips" if validation else ""),
+        f"- Decoder: {card.decoder.kind}, temperature {card.decoder.temperature:.3f}, "
+        f"shrinkage {card.decoder.shrinkage:.2g}",
+        *(f"- Validation, {name}: {value:.5f}" for name, value in card.scores.items()),
+        f"- Never seen in training: {_never_seen(training, card)}",
+        f"- Commit: {facts['commit'] or 'unknown'}",
+        f"- Data: SHA-256 {card.data_hash}",
+        "",
+        "The recipe, with every setting, is recipe.toml.",
+    ]
+    write_text(folder / "card.md", "\n".join(lines) + "\n")
+
+
+def _never_seen(training: Chips, card: Card) -> str:
+    absent = [
+        n for n, share in zip(card.legend.label_names, training.shares.sum(axis=0), strict=True) if not share
+    ]
+    return ", ".join(absent) or "no class of the legend"
