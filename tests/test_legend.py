@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from landcover.errors import LandcoverError
@@ -76,3 +77,24 @@ def test_an_unreadable_legend_is_told(tmp_path: Path, text: str | None) -> None:
         (tmp_path / "legend.toml").write_text(text)
     with pytest.raises(LandcoverError, match=r"legend\.toml: can't be read"):
         Legend.from_toml(tmp_path / "legend.toml")
+
+
+MATRICES = {  # Machado, Oliveira and Fernandes (2009), severity 1
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sight", MATRICES)
+def test_colours_are_told_apart_by_colour_blind_people(sight: str) -> None:
+    """Any two classes differ by at least 14 in CIE 1976 ΔE, which is plain to see side by side."""
+    rgb = np.array([c.rgb for c in S2GLC.labels]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = (linear @ np.array(MATRICES[sight]).T).clip(0, 1)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt((seen @ to_xyz.T / [0.9505, 1, 1.089]).clip(1e-3)).T
+    lab = np.column_stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2)[np.triu_indices(len(lab), 1)]
+    assert apart.min() > 14
