@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from landcover.errors import LandcoverError
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _PUBLIC = {
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "demo": "landcover.inference.demo:demo",
 }
+_EXTRAS = {"train": "train"}
 __all__ = ["__version__", "cut", "demo", "evaluate", "inspect", "predict", "score", "train"]
 
 
@@ -36,4 +39,14 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'landcover' has no attribute {name!r}")
     module, function = _PUBLIC[name].split(":")
-    return getattr(import_module(module), function)
+    try:
+        return getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("landcover") or name not in _EXTRAS:
+            raise
+        raise LandcoverError(
+            f"landcover {name}",
+            f"needs {error.name}, which is not installed",
+            f"the extra {_EXTRAS[name]!r}",
+            f"install it: pip install 'landcover[{_EXTRAS[name]}]'",
+        ) from error

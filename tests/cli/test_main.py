@@ -53,3 +53,18 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert plain.returncode == 1
     assert "Traceback" not in plain.stderr
     assert "Traceback" in debug.stderr
+
+
+def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
+    """As in an environment without PyTorch: `landcover train` says what to install."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from landcover.cli import main\n"
+        "sys.argv = ['landcover', 'train', 'r.toml', '--data', 'd', '--out', 'o']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "needs torch, which is not installed" in done.stderr
+    assert "pip install 'landcover[train]'" in done.stderr
+    assert done.stderr.count("\n") == 1
