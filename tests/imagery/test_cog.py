@@ -26,9 +26,12 @@ bytes_ = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), e
 
 def codes(height: int, width: int) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(height)
-    return rng.integers(0, 10, (height // 8 + 1, width // 8 + 1)).astype(np.uint8).repeat(8, 0).repeat(8, 1)[
-        :height, :width
-    ]
+    return (
+        rng.integers(0, 10, (height // 8 + 1, width // 8 + 1))
+        .astype(np.uint8)
+        .repeat(8, 0)
+        .repeat(8, 1)[:height, :width]
+    )
 
 
 def write(path: Path, pixels: np.ndarray[Any, Any], place: Place | None = PLACE) -> Path:
@@ -49,7 +52,11 @@ def test_maps_are_valid_and_hold_what_was_written(
     with rasterio.open(path) as written:
         np.testing.assert_array_equal(written.read(1), pixels)
         assert written.colormap(1)[9] == (*S2GLC.classes[9].rgb, 255)
-        assert (written.tags()["CLASS_9"], written.descriptions, written.nodata) == ("water", ("land cover",), 0)
+        assert (written.tags()["CLASS_9"], written.descriptions, written.nodata) == (
+            "water",
+            ("land cover",),
+            0,
+        )
         assert written.crs == (place.crs if place else None)
         assert place is None or written.transform == place.transform
         assert bool(written.overviews(1)) == is_large(*shape)
@@ -111,9 +118,13 @@ def test_layers_of_probabilities_are_valid_with_means_as_overviews(tmp_path: Pat
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="stop"), open_map(tmp_path / "m.tif", 700, 700, S2GLC) as rows:
-        rows.write(codes(700, 700)[None, :300])
-        raise ValueError("stop")
+    def fail() -> None:
+        with open_map(tmp_path / "m.tif", 700, 700, S2GLC) as rows:
+            rows.write(codes(700, 700)[None, :300])
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
     assert not list(tmp_path.iterdir())
 
 

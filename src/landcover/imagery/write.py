@@ -71,8 +71,10 @@ def open_probabilities(
         yield Rows(target, TILE)
 
 
-def open_confidence(path: Path, height: int, width: int, place: Place | None = None) -> AbstractContextManager[Rows]:
-    """Open a confidence layer for writing: the highest probability of each pixel, as in a probability layer."""
+def open_confidence(
+    path: Path, height: int, width: int, place: Place | None = None
+) -> AbstractContextManager[Rows]:
+    """Open a confidence layer for writing: one band, each pixel's highest probability, in bytes alike."""
     return open_probabilities(path, height, width, ["confidence"], place)
 
 
