@@ -12,8 +12,6 @@ from landcover.inference.scene import Scene
 from landcover.legend import Legend
 from landcover.shares.decode import Decoder
 
-COLUMNS = ("sample_id", "class", "area_ha", "share")
-
 
 def area_table(scene: Scene, decoder: Decoder, classes: Sequence[int], legend: Legend) -> pd.DataFrame:
     """Hectares of each class of the legend in one image.
@@ -31,15 +29,14 @@ def area_table(scene: Scene, decoder: Decoder, classes: Sequence[int], legend: L
     areas : sample_id, class, area_ha, share (of the whole image's area); a row a class, with pixels without
         data as the legend's no-data class; no row when the place is not known
     """
-    if not scene.area:
-        return pd.DataFrame(columns=list(COLUMNS))
     hectares = dict.fromkeys(legend.codes, 0.0)
     seen = (scene.area - scene.no_data_area) * decoder.shares(scene.hectares)
     hectares |= dict(zip(classes, seen.tolist(), strict=True))
     if legend.no_data is not None:
         hectares[legend.no_data.code] = scene.no_data_area
     table = pd.DataFrame({"sample_id": scene.id, "class": legend.names, "area_ha": hectares.values()})
-    return table.assign(share=table["area_ha"] / scene.area)
+    table["share"] = table["area_ha"] / (scene.area or 1)
+    return table if scene.area else table[:0]
 
 
 def write_areas(path: Path, areas: pd.DataFrame) -> None:

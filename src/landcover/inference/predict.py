@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import rasterio
 
 from landcover import __version__
 from landcover.chips.folder import find_images, open_chips
 from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
+from landcover.imagery.cog import CACHE
 from landcover.imagery.image import open_image
 from landcover.inference.areas import area_table, write_areas
 from landcover.inference.engine import Engine, Precision
@@ -113,7 +115,11 @@ def predict(
     warnings: list[str] = []
     facts: list[dict[str, Any]] = []
     scenes: list[Scene] = []
-    with staged(Path(out), overwrite, RESULTS) as stage, _progress(len(paths)) as tell:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE),
+        staged(Path(out), overwrite, RESULTS) as stage,
+        _progress(len(paths)) as tell,
+    ):
         (stage / "maps").mkdir()
         if probabilities:
             (stage / "probabilities").mkdir()
