@@ -23,6 +23,18 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path` for what is needed on the way to it; it is gone afterwards."""
+    folder = path.with_name(f".{path.name}.parts")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` (UTF-8), whole or not at all."""
     with whole(path) as temporary:

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 import landcover
 from landcover.chips.tables import read_shares
 from landcover.errors import LandcoverError
+from landcover.imagery.area import pixel_areas
+from landcover.imagery.image import Place
 from landcover.legend import S2GLC
 
 from .models import tiny_model
@@ -43,14 +45,25 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path, model: Path) -> None:
         image(tmp_path / f"{name}.tif", 100, 130)
     inputs = [tmp_path / "a.tif", tmp_path / "b.tif"]
     for out in ("one", "two"):
-        landcover.predict(inputs, tmp_path / out, model=model, probabilities=True)
+        landcover.predict(inputs, tmp_path / out, model=model, probabilities=True, confidence=True)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_the_prediction_folder_holds_its_contract(tmp_path: Path, model: Path) -> None:
     grid = dict(crs="EPSG:32631", transform=rasterio.transform.from_origin(600000, 5000000, 10, 10))
     path = image(tmp_path / "scene.tif", 100, 130, **grid)
-    found = landcover.predict(path, tmp_path / "out", model=model, probabilities=True)
+    found = landcover.predict(path, tmp_path / "out", model=model, probabilities=True, confidence=True)
+    assert set(contents(tmp_path / "out")) == {
+        "maps/scene.tif",
+        "probabilities/scene.tif",
+        "confidence/scene.tif",
+        "items/scene.json",
+        "items/model.json",
+        "distributions.csv",
+        "areas.csv",
+        "predict.json",
+        "report.html",
+    }
     shares = read_shares(tmp_path / "out" / "distributions.csv")
     assert list(pd.read_csv(tmp_path / "out" / "distributions.csv").columns) == ["sample_id", *S2GLC.names]
     assert np.allclose(shares, found.shares, atol=1e-9)
@@ -68,6 +81,7 @@ def test_the_prediction_folder_holds_its_contract(tmp_path: Path, model: Path) -
     assert (abs(layers.astype(int).sum(axis=0) - 250) <= 4).all()
     sharpest = np.take_along_axis(layers, codes[None].astype(int) - 2, axis=0)[0]
     assert (sharpest == layers.max(axis=0)).all()
+    assert (read_tiff(tmp_path / "out" / "confidence" / "scene.tif")[0] == sharpest).all()
     record = json.loads((tmp_path / "out" / "predict.json").read_text())
     assert record["images"][0]["sample_id"] == "scene"
     assert len(record["images"][0]["sha256"]) == len(record["model"]["sha256"]) == 64
@@ -80,6 +94,41 @@ def test_counts_are_the_pixels_of_the_map(tmp_path: Path, model: Path) -> None:
     codes = read_tiff(tmp_path / "out" / "maps" / "scene.tif")[0]
     counted = np.bincount(codes.ravel(), minlength=10) / codes.size
     assert np.allclose(found.shares.loc["scene"], counted)
+
+
+def test_areas_are_hectares_of_the_ground_and_sum_to_the_image(tmp_path: Path, model: Path) -> None:
+    pixels = RNG.integers(100, 4000, (4, 80, 100)).astype(np.uint16)
+    pixels[:, :20] = 0
+    utm = dict(crs="EPSG:32631", transform=rasterio.transform.from_origin(500_000, 5_000_000, 10, 10))
+    degrees = dict(crs="EPSG:4326", transform=rasterio.transform.from_origin(3, 60, 0.1, 0.1))
+    write_tiff(tmp_path / "in" / "utm.tif", pixels, **utm)
+    write_tiff(tmp_path / "in" / "degrees.tif", pixels, **degrees)
+    write_tiff(tmp_path / "in" / "nowhere.tif", pixels)
+    found = landcover.predict(tmp_path / "in", tmp_path / "out", model=model)
+    table = pd.read_csv(tmp_path / "out" / "areas.csv")
+    assert list(table.columns) == ["sample_id", "class", "area_ha", "share"]
+    assert list(table["sample_id"].unique()) == ["degrees", "utm"]
+    assert np.allclose(table["area_ha"], found.areas["area_ha"], rtol=1e-9)
+    assert np.allclose(table.groupby("sample_id")["share"].sum(), 1)
+    by_image = table.pivot_table(index="sample_id", columns="class", values="area_ha")
+    assert by_image.loc["utm"].sum() == pytest.approx(80 * 1.0008, rel=1e-5)
+    assert by_image.loc["utm", "no_data"] == pytest.approx(20 * 1.0008, rel=1e-5)
+    # pixels of a projected grid are alike, so shares are those of the pixels; those of a geographic are not
+    share = table.pivot_table(index="sample_id", columns="class", values="share")[list(S2GLC.names)]
+    assert np.allclose(share.loc["utm"], found.shares.loc["utm"], atol=1e-6)
+    assert share.loc["degrees", "no_data"] < 0.24  # the northern quarter of the pixels
+
+
+def test_hectares_of_counts_are_those_of_the_map(tmp_path: Path, model: Path) -> None:
+    grid = dict(crs="EPSG:4326", transform=rasterio.transform.from_origin(3, 60, 0.1, 0.1))
+    path = image(tmp_path / "i.tif", 130, 90, **grid)
+    found = landcover.predict(path, tmp_path / "out", model=model, decoder="counts").areas
+    codes = read_tiff(tmp_path / "out" / "maps" / "i.tif")[0]
+    with rasterio.open(path) as source:
+        hectares = pixel_areas(Place.of(source), 0, 0, 130, 90)
+    assert hectares is not None
+    counted = np.bincount(codes.ravel(), np.broadcast_to(hectares, codes.shape).ravel(), 10)
+    assert np.allclose(found["area_ha"], counted)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -40,6 +40,24 @@ def test_windows_add_up_to_the_scene(
 
 
 @settings(max_examples=60, deadline=None)
+@given(decoders, st.integers(1, 30), st.integers(1, 30), st.integers(0, 9), st.booleans())
+def test_weights_count_pixels_as_often_as_they_say(
+    decoder: Decoder, height: int, width: int, seed: int, by_row: bool
+) -> None:
+    p = probabilities(height, width, seed)
+    rng = np.random.default_rng(seed)
+    valid = rng.random((height, width)) < rng.choice([0.5, 1])
+    weights = rng.integers(0, 4, (height, 1 if by_row else width)).astype(float)
+    times = np.broadcast_to(weights, valid.shape)[valid].astype(int)
+    repeated = np.repeat(p[:, valid], times, axis=1)
+    expected = decoder.pixel_sums(repeated)
+    np.testing.assert_allclose(decoder.pixel_sums(p, valid, weights), expected, rtol=1e-6, atol=1e-9)
+    both = decoder.pixel_sums(p, valid, (None, weights))
+    np.testing.assert_array_equal(both[0], decoder.pixel_sums(p, valid))
+    np.testing.assert_array_equal(both[1], decoder.pixel_sums(p, valid, weights))
+
+
+@settings(max_examples=60, deadline=None)
 @given(decoders, st.integers(1, 20), st.integers(1, 20), st.integers(0, 9))
 def test_shares_sum_to_one(decoder: Decoder, height: int, width: int, seed: int) -> None:
     p = probabilities(height, width, seed)

@@ -28,6 +28,9 @@ def command(
     window: Annotated[int | None, typer.Option(help="Window in px, instead of the model's.")] = None,
     overlap: Annotated[int | None, typer.Option(help="Overlap in px, instead of the model's.")] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Keep probability layers.")] = False,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Keep a layer of the highest probability.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
 ) -> None:
     """Predict land cover maps and class shares from images.
@@ -49,9 +52,12 @@ def command(
         window=window,
         overlap=overlap,
         probabilities=probabilities,
+        confidence=confidence,
         overwrite=overwrite,
     )
     for warning in prediction.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"shares of {len(prediction.shares)} images: {prediction.folder / 'distributions.csv'}")
+    if len(prediction.areas):
+        print(f"hectares: {prediction.folder / 'areas.csv'}")
     print(f"maps: {prediction.folder / 'maps'}")

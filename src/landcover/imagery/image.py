@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,31 @@ class Place:
         """The place of an open raster; None when it has none."""
         known = source.crs or not source.transform.is_identity
         return cls(source.crs, source.transform) if known else None
+
+
+def when_taken(source: Any) -> str | None:
+    """When an image was taken, as its metadata say, in UTC; None when they don't.
+
+    GDAL's ACQUISITIONDATETIME (domain IMAGERY) comes first. The TIFF's own DateTime is the next best: many
+    programs put the time of acquisition there, some that of writing the file. A time without zone is UTC.
+
+    Parameters
+    ----------
+    source : an open raster
+
+    Returns
+    -------
+    taken : as 2020-01-28T10:50:31Z
+    """
+    for text in (source.tags(ns="IMAGERY").get("ACQUISITIONDATETIME"), source.tags().get("TIFFTAG_DATETIME")):
+        day, _, time = (text or "").strip().replace("T", " ").partition(" ")
+        try:
+            taken = datetime.fromisoformat(f"{day.replace(':', '-')} {time or '00:00:00'}")
+            taken = taken.replace(tzinfo=taken.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+        return taken.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return None
 
 
 @dataclass(frozen=True)

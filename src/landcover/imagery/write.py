@@ -1,9 +1,9 @@
-"""Write maps and probability layers as GeoTIFF, rows at a time, whole or not at all."""
+"""Write maps, probabilities and confidence as GeoTIFF, rows at a time, whole or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import numpy.typing as npt
 import rasterio
 from rasterio.windows import Window
 
-from landcover.files import whole
+from landcover.files import scratch, whole
+from landcover.imagery.cog import TILE, Halve, is_large, mean, most_frequent, tiled, write_cog
 from landcover.imagery.image import Place
 from landcover.legend import Legend
 
-TILE = 512
 PROBABILITY_SCALE = 250
 PROBABILITY_NO_DATA = 255
 
@@ -52,7 +52,7 @@ def open_map(
     ----------
     place : CRS and transform; None for an image without place
     """
-    with _create(path, height, width, 1, legend.no_data_code, place) as target:
+    with _create(path, height, width, 1, legend.no_data_code, place, most_frequent) as target:
         target.write_colormap(1, {c.code: (*c.rgb, 255) for c in legend.classes})
         target.set_band_description(1, "land cover")
         target.update_tags(**{f"CLASS_{c.code}": c.name for c in legend.classes})
@@ -64,15 +64,22 @@ def open_probabilities(
     path: Path, height: int, width: int, names: Sequence[str], place: Place | None = None
 ) -> Iterator[Rows]:
     """Open a probability layer for writing: a uint8 band per class, 0 to 250 for 0 to 1, 255 = no data."""
-    with _create(path, height, width, len(names), PROBABILITY_NO_DATA, place) as target:
+    with _create(path, height, width, len(names), PROBABILITY_NO_DATA, place, mean) as target:
         for index, name in enumerate(names, 1):
             target.set_band_description(index, name)
         target.update_tags(SCALE=f"probability = value / {PROBABILITY_SCALE}")
         yield Rows(target, TILE)
 
 
+def open_confidence(
+    path: Path, height: int, width: int, place: Place | None = None
+) -> AbstractContextManager[Rows]:
+    """Open a confidence layer for writing: one band, each pixel's highest probability, in bytes alike."""
+    return open_probabilities(path, height, width, ["confidence"], place)
+
+
 def to_bytes(probabilities: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Probabilities as the bytes of a probability layer."""
+    """Probabilities, classes × height × width, as the bytes of a probability layer."""
     scaled: npt.NDArray[np.uint8] = np.rint(probabilities * np.float32(PROBABILITY_SCALE)).astype(np.uint8)
     scaled[:, ~valid] = PROBABILITY_NO_DATA
     return scaled
@@ -86,20 +93,18 @@ def write_map(path: Path, codes: npt.NDArray[np.uint8], legend: Legend, place: P
 
 @contextmanager
 def _create(
-    path: Path, height: int, width: int, count: int, nodata: int, place: Place | None
+    path: Path, height: int, width: int, count: int, nodata: int, place: Place | None, halve: Halve
 ) -> Iterator[Any]:
-    profile: dict[str, Any] = dict(
-        driver="GTiff",
-        dtype="uint8",
-        count=count,
-        height=height,
-        width=width,
-        compress="deflate",
-        nodata=nodata,
-    )
-    if min(height, width) >= TILE:
-        profile |= dict(tiled=True, blockxsize=TILE, blockysize=TILE, interleave="band")
+    """A GeoTIFF to write to, which a large image leaves as a Cloud-Optimized one."""
+    profile: dict[str, Any] = dict(dtype="uint8", count=count, height=height, width=width, nodata=nodata)
     if place is not None:
         profile |= dict(crs=place.crs, transform=place.transform)
-    with whole(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
-        yield target
+    with whole(path) as finished:
+        if not is_large(height, width):
+            with rasterio.open(finished, "w", driver="GTiff", compress="deflate", **profile) as target:
+                yield target
+            return
+        with scratch(path) as folder:
+            with rasterio.open(folder / "rows.tif", "w", **tiled(**profile)) as target:
+                yield target
+            write_cog(folder / "rows.tif", finished, halve)

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import rasterio
 
 from landcover import __version__
 from landcover.chips.folder import find_images, open_chips
 from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
+from landcover.imagery.cog import CACHE
 from landcover.imagery.image import open_image
+from landcover.inference.areas import area_table, write_areas
 from landcover.inference.engine import Engine, Precision
+from landcover.inference.items import write_items
 from landcover.inference.novelty import unlike
 from landcover.inference.report import write_report
 from landcover.inference.scene import Reading, Scene, run_scenes
@@ -29,7 +33,16 @@ from landcover.legend import Legend
 from landcover.shares.decode import Decoder, override
 from landcover.weights import box_model
 
-RESULTS = ("maps", "probabilities", "distributions.csv", "predict.json", "report.html")
+RESULTS = (
+    "maps",
+    "probabilities",
+    "confidence",
+    "items",
+    "distributions.csv",
+    "areas.csv",
+    "predict.json",
+    "report.html",
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +53,13 @@ class Prediction:
     ----------
     folder : the prediction folder (docs/data-formats.md)
     shares : one row an image, one column a class of the legend; rows sum to 1
+    areas : sample_id, class, area_ha, share; the images whose place is known
     warnings : sentences on images whose numbers look wrong, or that hold no data
     """
 
     folder: Path
     shares: pd.DataFrame
+    areas: pd.DataFrame
     warnings: tuple[str, ...]
 
 
@@ -61,6 +76,7 @@ def predict(
     window: int | None = None,
     overlap: int | None = None,
     probabilities: bool = False,
+    confidence: bool = False,
     overwrite: bool = False,
     intro: str = "",
 ) -> Prediction:
@@ -78,6 +94,7 @@ def predict(
     part : only this part of the splits.csv of chips folders
     window, overlap : px, instead of the model's; they change the map
     probabilities : keep a layer of probabilities for each image
+    confidence : keep a layer of the highest probability for each image
     overwrite : replace what `out` holds
     intro : a sentence for the report to open with
 
@@ -97,11 +114,21 @@ def predict(
     rows: dict[str, npt.NDArray[np.float64]] = {}
     warnings: list[str] = []
     facts: list[dict[str, Any]] = []
-    with staged(Path(out), overwrite, RESULTS) as stage, _progress(len(paths)) as tell:
+    scenes: list[Scene] = []
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE),
+        staged(Path(out), overwrite, RESULTS) as stage,
+        _progress(len(paths)) as tell,
+    ):
         (stage / "maps").mkdir()
         if probabilities:
             (stage / "probabilities").mkdir()
-        for scene in run_scenes(paths, stage, engine, chosen, reading, size, lap, probabilities, tell):
+        if confidence:
+            (stage / "confidence").mkdir()
+        for scene in run_scenes(
+            paths, stage, engine, chosen, reading, size, lap, probabilities, confidence, tell
+        ):
+            scenes.append(scene)
             rows[scene.id] = _shares(scene, chosen, card.classes, card.legend)
             warnings += _warnings(scene, engine)
             facts.append(
@@ -117,6 +144,11 @@ def predict(
             )
         shares = pd.DataFrame.from_dict(rows, orient="index", columns=list(card.legend.names))
         write_shares(stage / "distributions.csv", shares, card.legend)
+        areas = pd.concat(
+            [area_table(s, chosen, card.classes, card.legend) for s in scenes], ignore_index=True
+        )
+        if len(areas):
+            write_areas(stage / "areas.csv", areas)
         record = {
             "landcover": __version__,
             "versions": {"python": platform.python_version(), "openvino": version("openvino")},
@@ -135,8 +167,9 @@ def predict(
             "images": facts,
         }
         write_report(stage / "report.html", paths, shares, card.legend, card.bands, reading, record, intro)
+        write_items(stage, scenes, record, card, engine.path)
         write_text(stage / "predict.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    return Prediction(Path(out), shares, tuple(warnings))
+    return Prediction(Path(out), shares, areas, tuple(warnings))
 
 
 def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Path]:

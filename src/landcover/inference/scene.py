@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from landcover.imagery.image import Image, Place, open_image
-from landcover.imagery.write import Rows, open_map, open_probabilities, to_bytes
+from landcover.imagery.area import pixel_areas
+from landcover.imagery.image import Image, Place, open_image, when_taken
+from landcover.imagery.write import Rows, open_confidence, open_map, open_probabilities, to_bytes
 from landcover.inference.engine import Engine
 from landcover.inference.novelty import Histogram
 from landcover.inference.windows import Axis, Blend
@@ -39,6 +40,10 @@ class Scene:
     sums : what the decoder adds up, per class of the model
     pixels, no_data, negative : numbers of pixels: all, without data, with a negative number in some band
     histogram : of the numbers of each band
+    hectares : what the decoder adds up, each pixel counting with its area
+    area, no_data_area : hectares: all, without data; 0 when the place is not known
+    taken : when the image was taken, as `when_taken` tells
+    y : rows counted so far
     """
 
     id: str
@@ -49,6 +54,10 @@ class Scene:
     columns: Axis
     sums: npt.NDArray[np.float64]
     histogram: Histogram
+    hectares: npt.NDArray[np.float64]
+    taken: str | None
+    area: float = 0.0
+    no_data_area: float = 0.0
     no_data: int = 0
     negative: int = 0
     y: int = 0
@@ -58,6 +67,21 @@ class Scene:
     def pixels(self) -> int:
         """Number of pixels."""
         return self.rows.length * self.columns.length
+
+    def add(self, probabilities: Floats, valid: Valid, decoder: Decoder) -> None:
+        """Count the next finished rows, classes × rows × width."""
+        areas = pixel_areas(self.place, self.y, 0, *valid.shape)
+        self.no_data += int(valid.size - valid.sum())
+        self.y += len(valid)
+        if areas is None:
+            self.sums += decoder.pixel_sums(probabilities, valid)
+            return
+        sums, hectares = decoder.pixel_sums(probabilities, valid, (None, areas))
+        self.sums += sums
+        self.hectares += hectares
+        areas = np.broadcast_to(areas, valid.shape)
+        self.area += float(areas.sum())
+        self.no_data_area += float(areas.sum(where=~valid))
 
     def windows(self) -> Iterator[tuple[tuple[Scene, int, int], Floats]]:
         """Windows row by row: key (scene, row, column) and float32 pixels of the window's full size.
@@ -89,9 +113,11 @@ def run_scenes(
     window: int,
     overlap: int,
     keep_probabilities: bool,
+    keep_confidence: bool,
     tell: Callable[[Scene, int], None],
 ) -> Iterator[Scene]:
-    """Predict images one after the other, writing `out/maps/<id>.tif` (and `out/probabilities/<id>.tif`).
+    """Predict images one after the other, writing `out/maps/<id>.tif`, and in `out/probabilities` and
+    `out/confidence` what is to be kept.
 
     Yields each scene when its files are whole.
     """
@@ -111,6 +137,8 @@ def run_scenes(
                     Axis.cover(image.width, window, overlap),
                     np.zeros(len(codes)),
                     Histogram(len(card.bands)),
+                    np.zeros(len(codes)),
+                    when_taken(image.source),
                 )
                 yield from scene.windows()
 
@@ -119,29 +147,32 @@ def run_scenes(
         for (scene, row, column), values in engine.run(all_windows()):
             if row == column == 0:
                 blend = Blend(scene.rows, scene.columns, len(codes))
-                height, width = scene.rows.length, scene.columns.length
-                maps = files.enter_context(
-                    open_map(out / "maps" / f"{scene.id}.tif", height, width, card.legend, scene.place)
-                )
+                size = (scene.rows.length, scene.columns.length)
+                name = f"{scene.id}.tif"
+                maps = files.enter_context(open_map(out / "maps" / name, *size, card.legend, scene.place))
                 layers: Rows | None = None
+                confidence: Rows | None = None
                 if keep_probabilities:
                     layers = files.enter_context(
-                        open_probabilities(
-                            out / "probabilities" / f"{scene.id}.tif", height, width, names, scene.place
-                        )
+                        open_probabilities(out / "probabilities" / name, *size, names, scene.place)
+                    )
+                if keep_confidence:
+                    confidence = files.enter_context(
+                        open_confidence(out / "confidence" / name, *size, scene.place)
                     )
             tell(scene, len(scene.rows.starts) * len(scene.columns.starts))
             finished = blend.add(row, column, values)
             if finished is None:
                 continue
             valid = scene.valid.pop(row)[: finished.shape[1]]
-            scene.sums += decoder.pixel_sums(finished, valid)
-            scene.no_data += int(valid.size - valid.sum())
+            scene.add(finished, valid, decoder)
             maps.write(
                 np.where(valid, codes[finished.argmax(axis=0)], np.uint8(card.legend.no_data_code))[None]
             )
             if layers is not None:
                 layers.write(to_bytes(finished, valid))
+            if confidence is not None:
+                confidence.write(to_bytes(finished.max(axis=0, keepdims=True), valid))
             if row + 1 == len(scene.rows.starts):
                 files.close()
                 yield scene

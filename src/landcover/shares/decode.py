@@ -46,7 +46,10 @@ class Decoder:
     prior: tuple[float, ...] = ()
 
     def pixel_sums(
-        self, probabilities: npt.NDArray[np.floating[Any]], valid: npt.NDArray[np.bool_] | None = None
+        self,
+        probabilities: npt.NDArray[np.floating[Any]],
+        valid: npt.NDArray[np.bool_] | None = None,
+        weights: Floats | tuple[Floats | None, ...] | None = None,
     ) -> Floats:
         """Sum over pixels of what this decoder adds up.
 
@@ -54,21 +57,42 @@ class Decoder:
         ----------
         probabilities : classes × any shape, each pixel summing to 1
         valid : the same shape without classes; pixels that count (all, if None)
+        weights : how much each pixel counts (1, if None), such as its hectares; broadcasts to that shape. A
+            tuple of several costs less than several calls
 
         Returns
         -------
-        sums : float64, one per class; they sum to the number of valid pixels
+        sums : float64, one per class; they sum to the number of valid pixels, or to their weight. With a
+            tuple of weights: a row each
+
+        Examples
+        --------
+        >>> p = np.array([[[0.6, 0.6], [0.1, 0.1]], [[0.4, 0.4], [0.9, 0.9]]])  # 2 classes, 2 × 2 px
+        >>> Decoder("mean").pixel_sums(p, weights=(None, np.array([[10.0], [20.0]])))
+        array([[ 1.4,  2.6],
+               [16. , 44. ]])
         """
+        shape = probabilities.shape[1:]
         p = probabilities.reshape(len(probabilities), -1)
-        if valid is not None:
-            p = p[:, valid.reshape(-1)]
-        if self.kind == "counts":
-            return np.bincount(p.argmax(axis=0), minlength=len(p)).astype(np.float64)
+        chosen = None if valid is None or valid.all() else valid.reshape(-1)
+        if chosen is not None:
+            p = p[:, chosen]
         if self.kind == "calibrated" and self.temperature != 1:
             p = np.maximum(p, np.finfo(np.float32).tiny) ** np.float32(1 / self.temperature)
             p /= p.sum(axis=0)
-        sums: Floats = p.sum(axis=1, dtype=np.float64)
-        return sums
+        winners = p.argmax(axis=0) if self.kind == "counts" else None
+
+        def total(weight: Floats | None) -> Floats:
+            if weight is not None:
+                weight = np.broadcast_to(weight, shape).reshape(-1)
+                weight = weight if chosen is None else weight[chosen]
+            if winners is not None:
+                return np.bincount(winners, weight, minlength=len(p)).astype(np.float64)
+            if weight is None:
+                return np.asarray(p.sum(axis=1, dtype=np.float64))
+            return np.asarray(np.einsum("cn,n->c", p, weight, dtype=np.float64, casting="same_kind"))
+
+        return np.stack([total(w) for w in weights]) if isinstance(weights, tuple) else total(weights)
 
     def shares(self, sums: Floats) -> Floats:
         """Shares from sums: they sum to 1, or are all 0 when no pixel counted."""
