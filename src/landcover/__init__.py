@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from landcover.accuracy.evaluate import evaluate as evaluate
+    from landcover.catalog.fetch import fetch as fetch
     from landcover.chips.cut import cut as cut
     from landcover.chips.inspect import inspect as inspect
     from landcover.inference.demo import demo as demo
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from landcover.training.train import train as train
 
 _PUBLIC = {
+    "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "inspect": "landcover.chips.inspect:inspect",
     "train": "landcover.training.train:train",
@@ -32,7 +34,7 @@ _PUBLIC = {
     "demo": "landcover.inference.demo:demo",
 }
 _EXTRAS = {"train": "train"}
-__all__ = ["__version__", "cut", "demo", "evaluate", "inspect", "predict", "score", "train"]
+__all__ = ["__version__", "cut", "demo", "evaluate", "fetch", "inspect", "predict", "score", "train"]
 
 
 def __getattr__(name: str) -> Any:

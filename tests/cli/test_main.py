@@ -15,7 +15,9 @@ import landcover
 HEAVY = ("torch", "openvino", "numpy", "pandas", "rasterio", "matplotlib")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["train", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["predict", "--help"], ["train", "--help"], ["fetch", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; from landcover.cli import main\n"

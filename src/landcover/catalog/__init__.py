@@ -1,0 +1,1 @@
+"""Scenes from catalogues: search, read over the network, mask clouds, composite."""
