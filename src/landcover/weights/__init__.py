@@ -7,7 +7,7 @@ from pathlib import Path
 from landcover.errors import LandcoverError
 from landcover.files import sha256
 
-SHA256 = "f0aedb64e3acdff2d52fd80a07f545f99107535406d36721386aaefeabf64532"
+SHA256 = "f7bf0fca07d4e64a12574131c68ae21463b1f7e00edb9a2d84be5cb42f8be027"
 
 
 def box_model() -> Path:
