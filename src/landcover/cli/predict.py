@@ -10,7 +10,9 @@ import typer
 
 
 def command(
-    inputs: Annotated[list[Path], typer.Argument(help="Images, folders of images or chips folders.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Images, Sentinel-2 products (.SAFE, zip), folders of these, chips.")
+    ],
     out: Annotated[Path, typer.Option(help="Prediction folder to write.")],
     model: Annotated[Path | None, typer.Option(help="Model file; without it, the model in the box.")] = None,
     bands: Annotated[
@@ -28,6 +30,7 @@ def command(
     window: Annotated[int | None, typer.Option(help="Window in px, instead of the model's.")] = None,
     overlap: Annotated[int | None, typer.Option(help="Overlap in px, instead of the model's.")] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Keep probability layers.")] = False,
+    remote: Annotated[bool, typer.Option("--remote", help="Allow inputs at https:// and s3://.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
 ) -> None:
     """Predict land cover maps and class shares from images.
@@ -49,6 +52,7 @@ def command(
         window=window,
         overlap=overlap,
         probabilities=probabilities,
+        remote=remote,
         overwrite=overwrite,
     )
     for warning in prediction.warnings:
