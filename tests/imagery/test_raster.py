@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import write_tiff
+from products import write_jp2
 
 from landcover.errors import LandcoverError
 from landcover.imagery import raster
@@ -97,8 +98,23 @@ def test_remote_images_are_read_on_request(server: Server, path: str) -> None:
 def test_remote_files_of_single_bands_are_one_image(server: Server) -> None:
     for n, band in enumerate(("B02", "B03", "B04", "B08")):
         write_tiff(server.folder / "bucket" / f"{band}.tif", PIXELS[n])
-    with open_image(Path("/vsis3/bucket/{band}.tif"), remote=True) as image:
-        np.testing.assert_array_equal(image.read()[0], PIXELS)
+        write_jp2(server.folder / "bucket" / f"{band}.jp2", PIXELS[n])
+    for suffix in ("tif", "jp2"):
+        with open_image(Path(f"/vsis3/bucket/{{band}}.{suffix}"), remote=True) as image:
+            np.testing.assert_array_equal(image.read()[0], PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("https://host/a/b.tif?sig=x%2F", "/vsicurl/https://host/a/b.tif?sig=x%2F"),
+        ("s3://bucket/a.tif", "/vsis3/bucket/a.tif"),
+        ("/vsis3/bucket/a.tif", "/vsis3/bucket/a.tif"),
+    ],
+)
+def test_paths_on_the_network_have_a_name_in_gdal(path: str, name: str) -> None:
+    assert raster.is_remote(Path(path))
+    assert raster._network_name(Path(path)) == name
 
 
 def test_a_remote_image_that_is_not_there_is_one_line(server: Server) -> None:

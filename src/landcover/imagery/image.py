@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,8 @@ class Image:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         window = Window(x, y, width, height)
         try:
-            raws = [self._raw(n, window, shape) for n in range(len(self.sources))]
+            with ThreadPoolExecutor(len(self.sources)) as pool:  # JPEG 2000 takes most of the time to decode
+                raws = list(pool.map(lambda n: self._raw(n, window, shape), range(len(self.sources))))
         except MemoryError as error:
             raise LandcoverError(
                 self.path, "does not fit in memory", "a smaller image", "cut it into parts"

@@ -21,7 +21,7 @@ DRIVERS = ("GTiff", "JP2OpenJPEG", "ENVI", "HFA")
 SUFFIXES = (".tif", ".tiff", ".jp2", ".img")
 MOST_PIXELS = 2_000_000_000
 MOST_WIDTH = 65_536  # memory grows with the width of an image, not with its height
-MOST_UNPACKED = 32 << 20  # bytes that a file of any size may claim; above, MOST_RATIO decides
+MOST_UNPACKED = 16 << 20  # bytes that a file of any size may claim; above, MOST_RATIO decides
 MOST_RATIO = 4000  # claimed bytes per byte of the file; deflate reaches 1032 where all pixels are equal
 SLOW_PIXELS = 20_000_000
 SLOW_ROWS = 1024
@@ -53,41 +53,39 @@ def open_raster(path: Path, remote: bool = False, member: str | None = None) -> 
     LandcoverError : missing, not a raster of the allow-list, damaged, or absurdly large; also when a read
         inside the block fails
     """
-    name, online = str(path), is_remote(path)
-    if online and not remote:
-        raise LandcoverError(path, "is on the network", "a local file", "add --remote to read it from there")
-    if online:
-        name = _network_name(name)
+    name = str(path)
+    if is_remote(path):
+        if not remote:
+            raise LandcoverError(
+                path, "is on the network", "a local file", "add --remote to read it from there"
+            )
+        name = _network_name(path)
     elif not path.is_file():
         raise LandcoverError(path, "is not there", "an image", "check the path")
     elif member is not None:
         name = f"/vsizip/{{{path.resolve()}}}/{member}"
         path = path / member
     # rasterio.open takes one driver only; the reader behind it takes a list.
-    with reading(path, name if online else "none"), DatasetReader(name, driver=list(DRIVERS)) as source:
+    with reading(path), DatasetReader(name, driver=list(DRIVERS)) as source:
         _check_size(path, source)
         yield source
 
 
 @contextmanager
-def reading(path: Path, online: str | None = None) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn what GDAL says of a damaged file into a `LandcoverError` that names the file.
 
-    Reads have one of their own, since the innermost of several open rasters would else take the blame.
-
-    Parameters
-    ----------
-    online : the one name that may be fetched from the network; None leaves that as it is
+    Within, nothing on the network can be opened but `path` itself. Reads have one of their own, since the
+    innermost of several open rasters would else take the blame.
     """
-    settings = dict(SETTINGS)
-    if online is not None:
-        settings["CPL_VSIL_CURL_ALLOWED_FILENAME"] = online
-    if online not in (None, "none"):
-        settings["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
+    settings = dict(SETTINGS, CPL_VSIL_CURL_ALLOWED_FILENAME="none")
+    if is_remote(path):
+        allowed = dict(CPL_VSIL_CURL_ALLOWED_FILENAME=_network_name(path))
+        settings |= allowed | dict(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")
     try:
         with rasterio.Env(**settings):
             yield
-    except (RasterioError, CRSError) as error:
+    except (RasterioError, CRSError, UnicodeDecodeError) as error:
         detail = str(error.__cause__ or error).removeprefix(f"'{path}' ").removeprefix(f"{path}: ")
         raise LandcoverError(
             path,
@@ -102,8 +100,9 @@ def is_remote(path: Path) -> bool:
     return bool(REMOTE.match(str(path)))
 
 
-def _network_name(name: str) -> str:
+def _network_name(path: Path) -> str:
     """GDAL's name of something on the network; `Path` has made one slash of the two of `https://`."""
+    name = str(path)
     if name.startswith("https:"):
         return "/vsicurl/https://" + name.removeprefix("https:").lstrip("/")
     return "/vsis3/" + name.removeprefix("s3:").removeprefix("/vsis3/").lstrip("/")
@@ -122,7 +121,7 @@ def _check_size(path: Path, source: Any) -> None:
         raise LandcoverError(
             path,
             f"claims {height} × {width} px in {source.count} bands, in a file of {packed:,} bytes",
-            "a file that is whole",
+            "no more than a file of that size can hold",
             "fetch it again",
         )
     else:
