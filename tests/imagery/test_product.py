@@ -156,6 +156,7 @@ def test_names_tell_the_band(name: str, told: tuple[str, str, int] | None) -> No
         ("a/x_{band}.tif", "x"),
         ("a/{band}.tif", "a"),
         ("a/{band}_x.tif", "x"),
+        ("https://host/a/b.tif?signature=x.y", "b"),
     ],
 )
 def test_ids_have_no_suffix(path: str, name: str) -> None:

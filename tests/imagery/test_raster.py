@@ -121,6 +121,11 @@ def test_a_remote_image_that_is_not_there_is_one_line(server: Server) -> None:
     path = Path("/vsis3/bucket/b.tif")
     with pytest.raises(LandcoverError, match=r"b\.tif: can't be read"), open_image(path, remote=True):
         raise AssertionError("not reached")
+    path = Path("https://127.0.0.1:1/a.tif?signature=secret")
+    with pytest.raises(LandcoverError, match=r"https://127.0.0.1:1/a.tif: can't be read") as told:  # noqa: SIM117
+        with open_image(path, remote=True):
+            raise AssertionError("not reached")
+    assert "secret" not in str(told.value)
 
 
 def test_a_file_that_refers_to_the_network_does_not_reach_it(server: Server, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landcover.errors import LandcoverError
 from landcover.imagery.mtd import BAND_IDS
-from landcover.imagery.raster import SUFFIXES, is_remote, open_raster
+from landcover.imagery.raster import SUFFIXES, is_remote, open_raster, without_query
 
 PATTERN = "{band}"  # stands for the band in a path such as T31TFL_{band}.jp2
 MTD = re.compile(r"MTD_MSI(L1C|L2A)\.xml")
@@ -34,6 +34,7 @@ def is_product(path: Path) -> bool:
 
 def product_id(path: Path) -> str:
     """The name of an image: its file's name without suffix; that of the folder for `{band}.tif`."""
+    path = without_query(path)
     if PATTERN in path.name:
         return path.stem.replace(PATTERN, "").strip("_-. ") or path.absolute().parent.name
     stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".zip") else path.name

@@ -17,7 +17,7 @@ from landcover.errors import LandcoverError
 from landcover.imagery.bandfiles import is_product
 from landcover.imagery.mtd import BAND_IDS
 from landcover.imagery.product import Product, open_layers, read_product
-from landcover.imagery.raster import SUFFIXES, Place, open_raster, reading, slow_layout
+from landcover.imagery.raster import SUFFIXES, Place, open_raster, reading, slow_layout, without_query
 
 __all__ = ["BANDS", "SENTINEL2", "SUFFIXES", "Image", "Place", "open_image", "open_raster", "reading"]
 BANDS = ("B02", "B03", "B04", "B08")
@@ -50,6 +50,11 @@ class Image:
     notes: tuple[str, ...] = ()
     product: Product | None = None
     scene_classes: Any = None
+
+    @property
+    def name(self) -> str:
+        """What records call it: the name of the file or product."""
+        return without_query(self.path).name
 
     @property
     def source(self) -> Any:
@@ -203,7 +208,7 @@ def _open_product(
     remote: bool,
 ) -> Iterator[Image]:
     _same_number(bands, wanted)
-    product = read_product(path, [b.strip().upper() for b in bands or wanted], remote)
+    product = read_product(path, [b.strip().upper() for b in bands or wanted])
     scales: Sequence[float] = [scale] * len(wanted)
     offsets: Sequence[float] = [offset] * len(wanted)
     if product.level is not None:

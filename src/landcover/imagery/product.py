@@ -64,7 +64,7 @@ class Product:
         return ()
 
 
-def read_product(path: Path, wanted: Sequence[str], remote: bool = False) -> Product:
+def read_product(path: Path, wanted: Sequence[str]) -> Product:
     """Find the files of the wanted bands and read the MTD file.
 
     Parameters
@@ -77,8 +77,6 @@ def read_product(path: Path, wanted: Sequence[str], remote: bool = False) -> Pro
     LandcoverError : a band or the MTD file is missing, there are several products, or something is damaged
     """
     if is_remote(path):
-        if not remote:
-            raise LandcoverError(path, "is on the network", "a local file", "add --remote")
         bands = tuple(Member(Path(str(path).replace(PATTERN, b))) for b in wanted)
         return Product(bands, None, (1.0,) * len(bands), (0.0,) * len(bands), None, ())
     if PATTERN in path.name:

@@ -57,7 +57,7 @@ def open_raster(path: Path, remote: bool = False, member: str | None = None) -> 
     if is_remote(path):
         if not remote:
             raise LandcoverError(
-                path, "is on the network", "a local file", "add --remote to read it from there"
+                _shown(path), "is on the network", "a local file", "add --remote to read it from there"
             )
         name = _network_name(path)
     elif not path.is_file():
@@ -88,7 +88,7 @@ def reading(path: Path) -> Iterator[None]:
     except (RasterioError, CRSError, UnicodeDecodeError) as error:
         detail = str(error.__cause__ or error).removeprefix(f"'{path}' ").removeprefix(f"{path}: ")
         raise LandcoverError(
-            path,
+            _shown(path),
             f"can't be read ({detail.rstrip('. ')})",
             f"a whole raster of a format read here ({', '.join(DRIVERS)})",
             "fetch it again, or convert it with gdal_translate",
@@ -98,6 +98,15 @@ def reading(path: Path) -> Iterator[None]:
 def is_remote(path: Path) -> bool:
     """Whether a path names something on the network."""
     return bool(REMOTE.match(str(path)))
+
+
+def without_query(path: Path) -> Path:
+    """A path without what follows a `?` in an address, which may be a signature; local paths as they are."""
+    return Path(str(path).partition("?")[0]) if is_remote(path) else path
+
+
+def _shown(path: Path) -> str:
+    return _network_name(without_query(path)).removeprefix("/vsicurl/") if is_remote(path) else str(path)
 
 
 def _network_name(path: Path) -> str:

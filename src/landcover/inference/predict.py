@@ -110,7 +110,7 @@ def predict(
             facts.append(
                 {
                     "sample_id": scene.id,
-                    "input": scene.path.name,
+                    "input": scene.image.name,
                     "sha256": sha256(*scene.image.files) if scene.image.files else None,
                     "height": scene.rows.length,
                     "width": scene.columns.length,
