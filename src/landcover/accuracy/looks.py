@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +59,12 @@ def _row(result: Evaluation, image: pd.DataFrame, place: int) -> Figure:
 
 def _quick_look(path: Path) -> RGB:
     with open_image(path) as image:
-        return image_rgb(_thinned(image.source, image.indexes))
+        return image_rgb(*image.look(MOST_SIDE))
 
 
 def _codes(path: Path) -> npt.NDArray[np.uint8]:
     with open_raster(path) as source:
-        codes: npt.NDArray[np.uint8] = _thinned(source, (1,))[0].astype(np.uint8)
+        step = -(-max(source.shape) // MOST_SIDE)
+        pixels: npt.NDArray[Any] = source.read(1, out_shape=tuple(-(-side // step) for side in source.shape))
+        codes: npt.NDArray[np.uint8] = np.nan_to_num(pixels).astype(np.uint8)
         return codes
-
-
-def _thinned(source: Any, indexes: Sequence[int]) -> npt.NDArray[Any]:
-    """Every k-th row and column, without reading a whole scene."""
-    step = -(-max(source.shape) // MOST_SIDE)
-    height, width = (-(-side // step) for side in source.shape)
-    pixels: npt.NDArray[Any] = np.nan_to_num(source.read(indexes, out_shape=(len(indexes), height, width)))
-    return pixels

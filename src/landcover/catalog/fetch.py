@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from landcover.errors import LandcoverError
 from landcover.files import staged
-from landcover.imagery.image import MOST_PIXELS
+from landcover.imagery.raster import MOST_PIXELS
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -19,7 +19,7 @@ from landcover.catalog.known import Access
 from landcover.catalog.patience import patiently
 from landcover.catalog.search import is_web
 from landcover.errors import LandcoverError
-from landcover.imagery.image import DRIVERS, MOST_PIXELS
+from landcover.imagery.raster import DRIVERS, MOST_PIXELS
 
 MASKED = {0: "no data", 1: "saturated", 3: "shadow", 8: "cloud", 9: "cloud", 10: "cirrus"}
 RESAMPLING = {CLASSES: "nearest"}  # bands are bilinear; both copy where the grids agree

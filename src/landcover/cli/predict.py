@@ -10,7 +10,9 @@ import typer
 
 
 def command(
-    inputs: Annotated[list[Path], typer.Argument(help="Images, folders of images or chips folders.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Images, Sentinel-2 products (.SAFE, zip), folders of these, chips.")
+    ],
     out: Annotated[Path, typer.Option(help="Prediction folder to write.")],
     model: Annotated[Path | None, typer.Option(help="Model file; without it, the model in the box.")] = None,
     bands: Annotated[
@@ -31,6 +33,7 @@ def command(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Keep a layer of the highest probability.")
     ] = False,
+    remote: Annotated[bool, typer.Option("--remote", help="Allow inputs at https:// and s3://.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
 ) -> None:
     """Predict land cover maps and class shares from images.
@@ -53,6 +56,7 @@ def command(
         overlap=overlap,
         probabilities=probabilities,
         confidence=confidence,
+        remote=remote,
         overwrite=overwrite,
     )
     for warning in prediction.warnings:

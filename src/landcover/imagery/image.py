@@ -1,9 +1,9 @@
-"""Open an image of any size safely and read windows of the bands that a model wants."""
+"""Open an image of any size and read windows of the bands that a model wants: one file, or a product."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,80 +12,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
+from landcover.imagery.bandfiles import is_product
+from landcover.imagery.mtd import BAND_IDS
+from landcover.imagery.product import Product, open_layers, read_product
+from landcover.imagery.raster import SUFFIXES, Place, open_raster, reading, slow_layout, without_query
 
+__all__ = ["BANDS", "SENTINEL2", "SUFFIXES", "Image", "Place", "open_image", "open_raster", "reading"]
 BANDS = ("B02", "B03", "B04", "B08")
-DRIVERS = ("GTiff", "JP2OpenJPEG", "ENVI", "HFA")
-SUFFIXES = (".tif", ".tiff", ".jp2", ".img")
-MOST_PIXELS = 2_000_000_000
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # chips without place are usual here
-SENTINEL2 = {
-    12: ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"],
-    13: ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"],
-}
-
-
-@contextmanager
-def open_raster(path: Path) -> Iterator[Any]:
-    """Open a local raster with rasterio, whatever its bands.
-
-    Only drivers of the allow-list `DRIVERS` are tried, and a file that claims more than `MOST_PIXELS`
-    pixels is refused before anything is read.
-
-    Raises
-    ------
-    LandcoverError : missing, not a raster of the allow-list, damaged, or absurdly large; also when a read
-        inside the block fails
-    """
-    if not path.is_file():
-        raise LandcoverError(path, "is not there", "an image", "check the path")
-    # rasterio.open takes one driver only; the reader behind it takes a list.
-    with reading(path), rasterio.Env(), DatasetReader(str(path), driver=list(DRIVERS)) as source:
-        if source.width * source.height > MOST_PIXELS:
-            raise LandcoverError(
-                path,
-                f"claims {source.height} × {source.width} px",
-                f"at most {MOST_PIXELS:,} px",
-                "cut it into parts",
-            )
-        yield source
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what GDAL says of a damaged file into a `LandcoverError` that names the file.
-
-    Reads have one of their own, since the innermost of several open rasters would else take the blame.
-    """
-    try:
-        yield
-    except RasterioError as error:
-        detail = str(error.__cause__ or error).removeprefix(f"'{path}' ").removeprefix(f"{path}: ")
-        raise LandcoverError(
-            path,
-            f"can't be read ({detail.rstrip('. ')})",
-            f"a whole raster of a format read here ({', '.join(DRIVERS)})",
-            "fetch it again, or convert it with gdal_translate",
-        ) from error
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a raster lies: its CRS and the affine transform of its pixels."""
-
-    crs: Any
-    transform: Any
-
-    @classmethod
-    def of(cls, source: Any) -> Place | None:
-        """The place of an open raster; None when it has none."""
-        known = source.crs or not source.transform.is_identity
-        return cls(source.crs, source.transform) if known else None
+SENTINEL2 = {12: [b for b in BAND_IDS if b != "B10"], 13: list(BAND_IDS)}
+HIDDEN = (0, 1, 3, 8, 9, 10)  # SCL: no data, saturated or defective, cloud shadow, clouds, thin cirrus
 
 
 def when_taken(source: Any) -> str | None:
@@ -118,13 +56,41 @@ class Image:
     """An open image and the bands of it that are wanted; `read` gives windows of it.
 
     Numbers come out as `raw × scale + offset`, which should be reflectance × 10,000.
+
+    Attributes
+    ----------
+    sources : the open raster, or one for each band
+    indexes : numbers of the wanted bands in it, from 1; of one band each when there are several rasters
+    scale, offset : one number, or one a band
+    files : local files that hold the image
+    notes : sentences on what to know before using it
+    product, scene_classes : what a product's MTD file says, and its open SCL layer
     """
 
     path: Path
-    source: Any
+    sources: tuple[Any, ...]
     indexes: tuple[int, ...]
-    scale: float
-    offset: float
+    scale: Sequence[float]
+    offset: Sequence[float]
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    product: Product | None = None
+    scene_classes: Any = None
+
+    @property
+    def name(self) -> str:
+        """What records call it: the name of the file or product."""
+        return without_query(self.path).name
+
+    @property
+    def source(self) -> Any:
+        """The open raster that gives the grid."""
+        return self.sources[0]
+
+    @property
+    def place(self) -> Place | None:
+        """Where it lies; None when that isn't known."""
+        return Place.of(self.source)
 
     @property
     def height(self) -> int:
@@ -144,7 +110,8 @@ class Image:
         Returns
         -------
         pixels : float32, bands × height × width; 0 where there is no data
-        valid : bool, height × width; False where every band is 0, or a band is NaN or the file's nodata value
+        valid : bool, height × width; False where every band is 0 (in a Sentinel-2 product: any band), where a
+            band is NaN or the file's nodata value, and where SCL tells of clouds or shadows
 
         Raises
         ------
@@ -152,17 +119,32 @@ class Image:
         """
         height = self.height - y if height is None else height
         width = self.width - x if width is None else width
+        return self._numbers(y, x, height, width, (height, width))
+
+    def look(self, most: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Read every k-th row and column, so that no side is longer than `most` px; returns as `read`."""
+        step = -(-max(self.height, self.width) // most)
+        shape = (-(-self.height // step), -(-self.width // step))
+        return self._numbers(0, 0, self.height, self.width, shape)
+
+    def _numbers(
+        self, y: int, x: int, height: int, width: int, shape: tuple[int, int]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        window = Window(x, y, width, height)
         try:
-            with reading(self.path):
-                raw = self.source.read(self.indexes, window=Window(x, y, width, height))
+            with ThreadPoolExecutor(len(self.sources)) as pool:  # JPEG 2000 takes most of the time to decode
+                raws = list(pool.map(lambda n: self._raw(n, window, shape), range(len(self.sources))))
         except MemoryError as error:
             raise LandcoverError(
                 self.path, "does not fit in memory", "a smaller image", "cut it into parts"
             ) from error
-        valid = raw.any(axis=0)
-        nodata = self.source.nodata
-        if nodata is not None and nodata != 0 and not np.isnan(nodata):
-            valid &= (raw != nodata).all(axis=0)
+        raw = raws[0] if len(raws) == 1 else np.concatenate(raws)
+        whole = self.product is not None and self.product.level is not None
+        valid = np.asarray(raw.all(axis=0) if whole else raw.any(axis=0))
+        for source, part in zip(self.sources, raws, strict=True):
+            nodata = source.nodata
+            if nodata is not None and nodata != 0 and not np.isnan(nodata):
+                valid &= (part != nodata).all(axis=0)
         pixels = raw.astype(np.float32)
         if raw.dtype.kind == "f":
             valid &= ~np.isnan(raw).any(axis=0)
@@ -170,11 +152,41 @@ class Image:
                 raise LandcoverError(
                     self.path, "holds infinite values", "finite numbers or NaN", "replace them by NaN"
                 )
-        if self.scale != 1 or self.offset != 0:
-            pixels *= np.float32(self.scale)
-            pixels += np.float32(self.offset)
+        for band, scale, offset in zip(pixels, self.scale, self.offset, strict=True):
+            if scale != 1 or offset != 0:
+                band *= np.float32(scale)
+                band += np.float32(offset)
+        if self.scene_classes is not None:
+            valid &= self._clear(y, x, height, width, shape)
         pixels[:, ~valid] = 0
         return pixels, valid
+
+    def _raw(self, number: int, window: Window, shape: tuple[int, int]) -> npt.NDArray[Any]:
+        indexes = self.indexes if len(self.sources) == 1 else [self.indexes[number]]
+        path = self.product.bands[number].name if self.product else self.path
+        with reading(path):
+            raw: npt.NDArray[Any] = self.sources[number].read(
+                indexes, window=window, out_shape=(len(indexes), *shape)
+            )
+        return raw
+
+    def _clear(
+        self, y: int, x: int, height: int, width: int, shape: tuple[int, int]
+    ) -> npt.NDArray[np.bool_]:
+        """Where SCL shows the ground, on the grid of the bands: each of its pixels covers k × k of theirs."""
+        k = -(-self.height // self.scene_classes.height)
+        top, left = y // k, x // k
+        rows, columns = -(-(y + height) // k) - top, -(-(x + width) // k) - left
+        window = Window(left, top, columns, rows)
+        member = self.product.scene_classes if self.product else None
+        with reading(member.name if member else self.path):
+            if shape != (height, width):
+                classes = self.scene_classes.read(1, window=window, out_shape=shape)
+            else:
+                classes = self.scene_classes.read(1, window=window).repeat(k, axis=0).repeat(k, axis=1)
+                classes = classes[y - top * k :, x - left * k :][:height, :width]
+        clear: npt.NDArray[np.bool_] = ~np.isin(classes, HIDDEN)
+        return clear
 
 
 @contextmanager
@@ -184,23 +196,58 @@ def open_image(
     wanted: Sequence[str] = BANDS,
     scale: float = 1.0,
     offset: float = 0.0,
+    remote: bool = False,
 ) -> Iterator[Image]:
     """Open an image and choose its bands.
 
     Parameters
     ----------
-    path : a local file
+    path : a file; a Sentinel-2 product (.SAFE folder or zip) or a path such as `T31TFL_{band}.jp2`
     bands : which bands of the file stand for `wanted`, in that order, by name (`B08`) or number (`8`, from
         1); None finds them by the names in the file, or takes all when their number is right
     wanted : names of the bands that the model was trained on
-    scale, offset : the model's numbers are `raw × scale + offset`
+    scale, offset : the model's numbers are `raw × scale + offset`; a product's MTD file says them
+    remote : allow files on the network, see `open_raster`
 
     Raises
     ------
     LandcoverError : the file can't be read, or the bands can't be told
     """
-    with open_raster(path) as source:
-        yield Image(path, source, _choose(path, source, bands, wanted), scale, offset)
+    if is_product(path):
+        with _open_product(path, bands, wanted, scale, offset, remote) as image:
+            yield image
+        return
+    with open_raster(path, remote) as source:
+        indexes = _choose(path, source, bands, wanted)
+        files = (path,) if path.is_file() else ()
+        notes = tuple(filter(None, [slow_layout(source)]))
+        yield Image(path, (source,), indexes, [scale] * len(indexes), [offset] * len(indexes), files, notes)
+
+
+@contextmanager
+def _open_product(
+    path: Path,
+    bands: Sequence[str] | None,
+    wanted: Sequence[str],
+    scale: float,
+    offset: float,
+    remote: bool,
+) -> Iterator[Image]:
+    _same_number(bands, wanted)
+    product = read_product(path, [b.strip().upper() for b in bands or wanted])
+    scales: Sequence[float] = [scale] * len(wanted)
+    offsets: Sequence[float] = [offset] * len(wanted)
+    if product.level is not None:
+        if (scale, offset) != (1.0, 0.0):
+            raise LandcoverError(
+                path, "says its scale and offset in its MTD file", "no other ones",
+                "leave --scale and --offset out",
+            )  # fmt: skip
+        scales, offsets = product.scale, product.offset
+    with open_layers(product, remote) as (sources, classes):
+        notes = (*product.notes, *filter(None, [slow_layout(sources[0])]))
+        ones = (1,) * len(sources)
+        yield Image(path, sources, ones, scales, offsets, product.files, notes, product, classes)
 
 
 def _choose(path: Path, source: Any, bands: Sequence[str] | None, wanted: Sequence[str]) -> tuple[int, ...]:
@@ -217,10 +264,7 @@ def _choose(path: Path, source: Any, bands: Sequence[str] | None, wanted: Sequen
             "say which they are with --bands, by name or number, such as --bands "
             + ",".join(wanted if source.count in SENTINEL2 else map(str, range(1, len(wanted) + 1))),
         )
-    if len(bands) != len(wanted):
-        raise LandcoverError(
-            "--bands", f"names {len(bands)} bands", f"{len(wanted)}, for {', '.join(wanted)}", "name them all"
-        )
+    _same_number(bands, wanted)
     if not any(names):
         names = SENTINEL2.get(source.count, names)
     chosen = []
@@ -239,3 +283,10 @@ def _choose(path: Path, source: Any, bands: Sequence[str] | None, wanted: Sequen
                 "mend --bands",
             )
     return tuple(chosen)
+
+
+def _same_number(bands: Sequence[str] | None, wanted: Sequence[str]) -> None:
+    if bands is not None and len(bands) != len(wanted):
+        raise LandcoverError(
+            "--bands", f"names {len(bands)} bands", f"{len(wanted)}, for {', '.join(wanted)}", "name them all"
+        )

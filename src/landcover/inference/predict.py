@@ -21,8 +21,8 @@ from landcover.chips.folder import find_images, open_chips
 from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
+from landcover.imagery.bandfiles import DOWNLOADED, gather, is_product, product_id
 from landcover.imagery.cog import CACHE
-from landcover.imagery.image import open_image
 from landcover.inference.areas import area_table, write_areas
 from landcover.inference.engine import Engine, Precision
 from landcover.inference.items import write_items
@@ -33,6 +33,9 @@ from landcover.legend import Legend
 from landcover.shares.decode import Decoder, override
 from landcover.weights import box_model
 
+JP2_CACHE = (
+    256 * 2**20
+)  # bytes: two rows of JPEG 2000 tiles of four bands, or each is decoded again and again
 RESULTS = (
     "maps",
     "probabilities",
@@ -77,6 +80,7 @@ def predict(
     overlap: int | None = None,
     probabilities: bool = False,
     confidence: bool = False,
+    remote: bool = False,
     overwrite: bool = False,
     intro: str = "",
 ) -> Prediction:
@@ -84,17 +88,19 @@ def predict(
 
     Parameters
     ----------
-    inputs : images, folders of images or chips folders
+    inputs : images, Sentinel-2 products (.SAFE folders or zips), files that hold one band each, folders of
+        these, or chips folders
     out : prediction folder to write
     model : model file; None takes the model in the box
     bands : which bands of the images stand for the model's, by name or number; None finds them
-    scale, offset : the model's numbers, reflectance × 10,000, are `raw × scale + offset`
+    scale, offset : the model's numbers, reflectance × 10,000, are `raw × scale + offset`; products say theirs
     decoder : `counts`, `mean` or `calibrated`, instead of the model's
     precision : `bf16`, `float32` or `auto`, which is bf16 where the processor computes in it
     part : only this part of the splits.csv of chips folders
     window, overlap : px, instead of the model's; they change the map
     probabilities : keep a layer of probabilities for each image
     confidence : keep a layer of the highest probability for each image
+    remote : allow inputs on the network: `https://…`, `s3://bucket/key`, `/vsis3/bucket/key`
     overwrite : replace what `out` holds
     intro : a sentence for the report to open with
 
@@ -107,16 +113,17 @@ def predict(
     chosen = override(card.decoder, decoder)
     size, lap = _windows(window or card.window, card.overlap if overlap is None else overlap)
     paths = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs, part)
-    reading = Reading(tuple(bands) if bands else None, scale, offset)
+    reading = Reading(tuple(bands) if bands else None, scale, offset, remote)
     for path in paths.values():
-        with open_image(path, reading.bands, card.bands):
+        with reading.open(path, card.bands):
             pass
     rows: dict[str, npt.NDArray[np.float64]] = {}
     warnings: list[str] = []
     facts: list[dict[str, Any]] = []
     scenes: list[Scene] = []
+    tiles = JP2_CACHE if any(is_product(p) or p.suffix.lower() == ".jp2" for p in paths.values()) else CACHE
     with (
-        rasterio.Env(GDAL_CACHEMAX=CACHE),
+        rasterio.Env(GDAL_CACHEMAX=tiles),
         staged(Path(out), overwrite, RESULTS) as stage,
         _progress(len(paths)) as tell,
     ):
@@ -134,8 +141,8 @@ def predict(
             facts.append(
                 {
                     "sample_id": scene.id,
-                    "input": scene.path.name,
-                    "sha256": sha256(scene.path),
+                    "input": scene.image.name,
+                    "sha256": sha256(*scene.image.files) if scene.image.files else None,
                     "height": scene.rows.length,
                     "width": scene.columns.length,
                     "no_data_px": scene.no_data,
@@ -173,7 +180,7 @@ def predict(
 
 
 def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Path]:
-    """Image files of all inputs, by id: the file's name without suffix.
+    """Images of all inputs, by id: the name of the file, product or files of bands, without suffix.
 
     Raises
     ------
@@ -184,10 +191,11 @@ def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Pa
         if entry.is_dir() and (entry / "images").is_dir():
             chips = open_chips(entry)
             images = chips.images if part is None else {i: chips.images[i] for i in chips.images_of(part)}
-        elif entry.is_dir():
-            images = find_images(entry)
+        elif entry.is_dir() and not is_product(entry):
+            products = [p for p in sorted(entry.iterdir()) if DOWNLOADED.fullmatch(p.name)]
+            images = gather(find_images(entry)) | {product_id(p): p for p in products}
         else:
-            images = {entry.stem: entry}
+            images = {product_id(entry): entry}
         if not images:
             raise LandcoverError(
                 entry,
@@ -201,7 +209,7 @@ def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Pa
                     path, f"has the same id as {found[name]}", "one image an id", "predict them apart"
                 )
             found[name] = path
-    return found
+    return gather(found)
 
 
 def _windows(window: int, overlap: int) -> tuple[int, int]:
@@ -225,9 +233,10 @@ def _shares(
 
 
 def _warnings(scene: Scene, engine: Engine) -> list[str]:
+    found = list(scene.image.notes)
     if scene.no_data == scene.pixels:
-        return [f"{scene.id}: no pixel has data; the map is no_data"]
-    found = unlike(scene.histogram, engine.card.statistics, engine.card.bands)
+        return [f"{scene.id}: {text}" for text in (*found, "no pixel has data; the map is no_data")]
+    found += unlike(scene.histogram, engine.card.statistics, engine.card.bands)
     if scene.negative > 0.01 * scene.pixels:
         found.append(
             f"{scene.negative / scene.pixels:.1%} of the pixels have a negative number, counted as 0: "

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from landcover.imagery.image import open_image, open_raster
+from landcover.imagery.image import open_raster
 from landcover.inference.scene import Reading
 from landcover.legend import Legend
 from landcover.report.figures import share_bars
@@ -111,15 +110,10 @@ def _pictures(
         codes = source.read(1, out_shape=_thin(source.height, source.width))
     row = []
     if {"B02", "B03", "B04"} <= set(bands):
-        with open_image(file, reading.bands, bands) as image:
-            order = [image.indexes[list(bands).index(b)] for b in ("B02", "B03", "B04")]
-            looked: npt.NDArray[Any] = image.source.read(
-                order, out_shape=(3, *_thin(image.height, image.width))
-            )
-        valid = codes != legend.no_data_code
-        row.append(
-            Panel(image_rgb(np.nan_to_num(looked), valid), "image", f"Image {name} in natural colours")
-        )
+        with reading.open(file, bands) as image:
+            pixels, valid = image.look(MOST_SIDE)
+        colours = pixels[[list(bands).index(b) for b in ("B02", "B03", "B04")]]
+        row.append(Panel(image_rgb(colours, valid), "image", f"Image {name} in natural colours"))
     row.append(Panel(map_rgb(codes, legend), "map", f"Map of {name}"))
     return panels(row, name, legend, sorted(set(np.unique(codes).tolist())))
 

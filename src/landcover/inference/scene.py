@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,11 @@ class Reading:
     bands: tuple[str, ...] | None = None
     scale: float = 1.0
     offset: float = 0.0
+    remote: bool = False
+
+    def open(self, path: Path, wanted: Sequence[str]) -> AbstractContextManager[Image]:
+        """Open an image so that it gives the `wanted` bands."""
+        return open_image(path, self.bands, wanted, self.scale, self.offset, self.remote)
 
 
 @dataclass
@@ -127,12 +132,12 @@ def run_scenes(
 
     def all_windows() -> Iterator[tuple[tuple[Scene, int, int], Floats]]:
         for name, path in paths.items():
-            with open_image(path, reading.bands, card.bands, reading.scale, reading.offset) as image:
+            with reading.open(path, card.bands) as image:
                 scene = Scene(
                     name,
                     path,
                     image,
-                    Place.of(image.source),
+                    image.place,
                     Axis.cover(image.height, window, overlap),
                     Axis.cover(image.width, window, overlap),
                     np.zeros(len(codes)),
