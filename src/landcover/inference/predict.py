@@ -33,9 +33,8 @@ from landcover.legend import Legend
 from landcover.shares.decode import Decoder, override
 from landcover.weights import box_model
 
-JP2_CACHE = (
-    256 * 2**20
-)  # bytes: two rows of JPEG 2000 tiles of four bands, or each is decoded again and again
+# Bytes: two rows of JPEG 2000 tiles of four bands must fit, or each is decoded again and again.
+JP2_CACHE = 256 * 2**20
 RESULTS = (
     "maps",
     "probabilities",
