@@ -1,8 +1,8 @@
 """What ten labelled chips of a new place are worth: python benchmarks/finetune.py CHIPS RESULT.json [MODEL]
 
-Of the chips of the part elsewhere, ten are chosen (every fourth from left to right); the others that share
-no pixel with them are scored before, after fine-tuning from MODEL (the box), and after training from scratch
-on the same ten.
+Of the chips of the part elsewhere, the ten furthest to the west are labelled; the others that share no pixel
+with them are scored before, after fine-tuning from MODEL (the box), and after training from scratch on the
+same ten.
 """
 
 from __future__ import annotations
@@ -28,12 +28,10 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 def choose(chips: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Ids of the ten labelled chips, and of those that share no pixel with them."""
     ordered = chips.sort_values(["x0", "y0"], ignore_index=True)
-    step = len(ordered) // LABELLED
-    labelled = set(range(step // 2, step * LABELLED, step))
-    touched = {int(j) for pair in overlapping(ordered) for j in pair if set(map(int, pair)) & labelled}
-    rest = [i for i in range(len(ordered)) if i not in touched | labelled]
+    touched = {int(j) for pair in overlapping(ordered) if pair.min() < LABELLED for j in pair}
+    rest = [i for i in range(LABELLED, len(ordered)) if i not in touched]
     ids = ordered["sample_id"]
-    return ids[sorted(labelled)].tolist(), ids[rest].tolist()
+    return ids[:LABELLED].tolist(), ids[rest].tolist()
 
 
 def main(chips: Path, result: Path, model: Path) -> None:
