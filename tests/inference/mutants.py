@@ -67,7 +67,7 @@ def mutate(content: bytes, rng: np.random.Generator) -> bytes:
 
 def predict(path: Path, out: Path, engine: Engine) -> np.ndarray[Any, Any]:
     """The map of one image."""
-    arguments = (engine, engine.card.decoder, Reading(), 64, 16, False, lambda *_: None)
+    arguments = (engine, engine.card.decoder, Reading(), 64, 16, False, False, lambda *_: None)
     (_,) = run_scenes({"map": path}, out, *arguments)
     with rasterio.open(out / "maps" / "map.tif") as source:
         codes: np.ndarray[Any, Any] = source.read(1)
