@@ -23,6 +23,7 @@ from landcover.shares.score import kl_terms
 from landcover.training import checkpoint
 from landcover.training.augment import augment
 from landcover.training.data import IGNORED, Chips
+from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe
 
 Row = dict[str, float]
@@ -44,6 +45,7 @@ def fit(
     val: Chips | None,
     draw: npt.NDArray[np.float64],
     weights: Tensor | None,
+    lakes: Lakes | None,
     recipe: Recipe,
     folder: Path,
     tell: Callable[[Progress], None],
@@ -78,7 +80,10 @@ def fit(
         rng = np.random.default_rng((recipe.seed, step))
         torch.manual_seed(int(rng.integers(2**31)))
         picks = rng.choice(len(train.ids), schedule.batch, p=draw)
-        views = [augment(train.images[i], train.targets[i], recipe.augmentation, rng) for i in picks]
+        chips = [(train.images[i], train.targets[i]) for i in picks]
+        if lakes is not None:
+            chips = [lakes.draw(image, target, rng) for image, target in chips]
+        views = [augment(image, target, recipe.augmentation, rng) for image, target in chips]
         image = torch.from_numpy(np.stack([v[0] for v in views])).to(memory_format=torch.channels_last)
         target = torch.from_numpy(np.stack([v[1] for v in views])).long()
 

@@ -58,7 +58,7 @@ class Loss(_Table):
 
 
 class Augmentation(_Table):
-    """Flips, turns and changes of light, drawn anew for each chip each time it is seen."""
+    """Flips, turns, changes of light and lakes, drawn anew for each chip each time it is seen."""
 
     flips: bool = True
     turns: bool = True
@@ -66,6 +66,7 @@ class Augmentation(_Table):
     band_gain: tuple[float, ...] = (0.08, 0.08, 0.08, 0.15)
     haze: tuple[float, float] = (-30.0, 120.0)
     haze_bands: tuple[float, ...] = (1.0, 0.5, 0.5, 0.1)
+    lakes: Share = 0.0
 
 
 class Schedule(_Table):
@@ -118,6 +119,8 @@ class Recipe(_Table):
                 raise ValueError(f"augmentation.{key} needs one number for each of data.bands")
         if self.network.ratios and not set(BANDS) <= set(self.data.bands):
             raise ValueError(f"network.ratios needs the bands {', '.join(BANDS)}")
+        if self.augmentation.lakes and not {"B03", "B08"} <= set(self.data.bands):
+            raise ValueError("augmentation.lakes needs the bands B03, B08")
         return self
 
 

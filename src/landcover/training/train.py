@@ -34,6 +34,7 @@ from landcover.training.data import (
     refuse_leaks,
 )
 from landcover.training.export import check_model, load_weights, trained_weights, write_model
+from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
 from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
 
@@ -95,6 +96,8 @@ def train(
     validation = load_chips(chips, val_ids, settings) if val_ids else None
     refuse_leaks(chips, training.images.shape[-1])
     draw = draw_weights(training, chips.legend, settings.data.oversample)
+    share = settings.augmentation.lakes
+    lakes = Lakes.of(training, chips.legend, settings.data.bands, share) if share else None
 
     torch.manual_seed(settings.seed)
     segmenter = Segmenter(settings.data.bands, training.classes, settings.network.model_dump())
@@ -108,7 +111,7 @@ def train(
         "start": hash_of(start),
     }
     folder = open_run(Path(out), facts, resume, overwrite)
-    history = _fit(segmenter, training, validation, draw, settings, folder)
+    history = _fit(segmenter, training, validation, draw, lakes, settings, folder)
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
@@ -138,6 +141,7 @@ def _fit(
     training: Chips,
     validation: Chips | None,
     draw: np.ndarray[Any, np.dtype[np.float64]],
+    lakes: Lakes | None,
     settings: Recipe,
     folder: Path,
 ) -> list[loop.Row]:
@@ -153,7 +157,16 @@ def _fit(
 
     with _progress(settings.schedule.steps) as tell:
         return loop.fit(
-            segmenter, training, validation, draw, weights, settings, folder / "checkpoint", tell, record
+            segmenter,
+            training,
+            validation,
+            draw,
+            weights,
+            lakes,
+            settings,
+            folder / "checkpoint",
+            tell,
+            record,
         )
 
 
