@@ -41,30 +41,47 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+PROGRESS = ".progress"
+
+
 @contextmanager
-def staged(out: Path, overwrite: bool = False, results: Sequence[str] = ()) -> Iterator[Path]:
-    """Give an empty folder beside `out`; what it holds moves into `out` when the block ends well.
+def staged(
+    out: Path, overwrite: bool = False, results: Sequence[str] = (), resume: bool | None = None
+) -> Iterator[Path]:
+    """Give a folder beside `out`; what it holds moves into `out` when the block ends well.
 
     When the block fails, nothing is left of it and `out` is as it was. With `overwrite`, entries of the
     same name in `out` and all that are named in `results` (what the command may have written there before)
     make way, and others stay.
 
+    Work that can go on after a stop says so with `resume`, True or False. Its folder stays when the block is
+    killed, interrupted or finds no more space; with `resume`, the block gets it back, without, it is refused
+    or, with `overwrite`, emptied. An entry named `.progress` never moves.
+
     Raises
     ------
-    LandcoverError : `out` is a file, holds something already (without `overwrite`) or can't be written
+    LandcoverError : `out` is a file, holds something already (without `overwrite`) or can't be written; there
+        is unfinished work, or none to go on with
     """
     if out.exists() and not out.is_dir():
         raise LandcoverError(out, "is a file", "a folder for the results", "give another --out")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
+    stage = out.parent / f".{out.name}.partial"
+    if resume and not stage.exists():
+        raise LandcoverError(out, "has no unfinished work", "work to go on with", "leave --resume out")
+    if resume is False and stage.exists() and not overwrite:
+        raise LandcoverError(
+            out, "has unfinished work", "a decision", "go on with --resume, or begin anew with --overwrite"
+        )
+    if out.is_dir() and any(out.iterdir()) and not (overwrite or resume):
         raise LandcoverError(
             out, "already holds files", "a new or empty folder", "give another --out, or --overwrite"
         )
-    stage = out.parent / f".{out.name}.partial"
     made = [p for p in out.parents if not p.exists()]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir()
+        if not resume:
+            shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(exist_ok=True)
         if not os.access(out if out.is_dir() else stage, os.W_OK):
             raise PermissionError(13, "Permission denied")
     except OSError as error:
@@ -72,8 +89,14 @@ def staged(out: Path, overwrite: bool = False, results: Sequence[str] = ()) -> I
         raise LandcoverError(
             out, f"can't be written ({error.strerror})", "a folder one may write to", "give another --out"
         ) from error
+    lasting = False
     try:
-        yield stage
+        try:
+            yield stage
+        except BaseException as error:
+            lasting = resume is not None and not isinstance(error, LandcoverError)
+            raise
+        shutil.rmtree(stage / PROGRESS, ignore_errors=True)
         if not out.exists():
             os.replace(stage, out)
             return
@@ -86,7 +109,8 @@ def staged(out: Path, overwrite: bool = False, results: Sequence[str] = ()) -> I
             if (stage / name).exists():
                 os.replace(stage / name, target)
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        if not lasting:
+            shutil.rmtree(stage, ignore_errors=True)
         for parent in made:
             with suppress(OSError):
                 parent.rmdir()

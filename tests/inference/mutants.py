@@ -16,8 +16,11 @@ import rasterio
 from rasterio.transform import from_origin
 
 from landcover.errors import LandcoverError
+from landcover.imagery.image import Reading
 from landcover.inference.engine import Engine
-from landcover.inference.scene import Reading, run_scenes
+from landcover.inference.layers import Layers
+from landcover.inference.rows import compute
+from landcover.inference.scene import Assembly, plan_scene
 
 SECONDS = 10
 LAYOUTS: tuple[dict[str, Any], ...] = (
@@ -66,8 +69,12 @@ def mutate(content: bytes, rng: np.random.Generator) -> bytes:
 
 def predict(path: Path, out: Path, engine: Engine) -> np.ndarray[Any, Any]:
     """The map of one image."""
-    arguments = (engine, engine.card.decoder, Reading(), 64, 16, False, False, lambda *_: None)
-    (_,) = run_scenes({"map": path}, out, *arguments)
+    layers = Layers.of(engine.card, engine.card.decoder, False, False)
+    plan = plan_scene("map", path, Reading(), 64, 16)
+    scene = Assembly(plan, layers, out)
+    for row in compute(((plan, index) for index in range(len(plan.rows.starts))), engine, layers):
+        scene.add(row)
+    scene.finish(out, engine.card.legend)
     with rasterio.open(out / "maps" / "map.tif") as source:
         codes: np.ndarray[Any, Any] = source.read(1)
     return codes
@@ -88,7 +95,7 @@ def main(model: Path, folder: Path, seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     kinds = originals(folder)
     engine = Engine(model)
-    (folder / "maps").mkdir()
+    engine.extend(Layers.of(engine.card, engine.card.decoder, False, False).extend)
     outcomes = {"refused": 0, "mapped": 0}
     for _ in range(count):
         path = folder / "mutant.tif"

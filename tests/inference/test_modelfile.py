@@ -53,10 +53,10 @@ def test_engine_keeps_the_order_of_images_of_several_sizes(tmp_path: Path) -> No
         rng.uniform(0, 3000, (4, 32 * h, 32 * w)).astype(np.float32)
         for h, w in [(1, 2), (2, 1), (1, 2), (2, 2)]
     ]
-    together = list(engine.run(enumerate(images)))
+    together = list(enumerate(engine.probabilities(images)))
     assert [key for key, _ in together] == [0, 1, 2, 3]
     for key, found in together:
-        alone = next(engine.run([(0, images[key])]))[1]
+        (alone,) = engine.probabilities([images[key]])
         assert found.shape == (8, *images[key].shape[1:])
         assert np.array_equal(found, alone)
         assert np.allclose(found.sum(axis=0), 1, atol=1e-5)

@@ -35,6 +35,11 @@ def command(
     ] = False,
     remote: Annotated[bool, typer.Option("--remote", help="Allow inputs at https:// and s3://.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")] = False,
+    threads: Annotated[int | None, typer.Option(help="Threads of the engine, instead of all.")] = None,
+    streams: Annotated[
+        int | None, typer.Option(help="Windows computed side by side, instead of the engine's choice.")
+    ] = None,
 ) -> None:
     """Predict land cover maps and class shares from images.
 
@@ -58,6 +63,9 @@ def command(
         confidence=confidence,
         remote=remote,
         overwrite=overwrite,
+        resume=resume,
+        threads=threads,
+        streams=streams,
     )
     for warning in prediction.warnings:
         print(f"warning: {warning}", file=sys.stderr)

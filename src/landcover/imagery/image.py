@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,17 @@ from landcover.imagery.mtd import BAND_IDS
 from landcover.imagery.product import Product, open_layers, read_product
 from landcover.imagery.raster import SUFFIXES, Place, open_raster, reading, slow_layout, without_query
 
-__all__ = ["BANDS", "SENTINEL2", "SUFFIXES", "Image", "Place", "open_image", "open_raster", "reading"]
+__all__ = [
+    "BANDS",
+    "SENTINEL2",
+    "SUFFIXES",
+    "Image",
+    "Place",
+    "Reading",
+    "open_image",
+    "open_raster",
+    "reading",
+]
 BANDS = ("B02", "B03", "B04", "B08")
 SENTINEL2 = {12: [b for b in BAND_IDS if b != "B10"], 13: list(BAND_IDS)}
 HIDDEN = (0, 1, 3, 8, 9, 10)  # SCL: no data, saturated or defective, cloud shadow, clouds, thin cirrus
@@ -158,7 +168,8 @@ class Image:
                 band += np.float32(offset)
         if self.scene_classes is not None:
             valid &= self._clear(y, x, height, width, shape)
-        pixels[:, ~valid] = 0
+        if not valid.all():
+            pixels[:, ~valid] = 0
         return pixels, valid
 
     def _raw(self, number: int, window: Window, shape: tuple[int, int]) -> npt.NDArray[Any]:
@@ -222,6 +233,21 @@ def open_image(
         files = (path,) if path.is_file() else ()
         notes = tuple(filter(None, [slow_layout(source)]))
         yield Image(path, (source,), indexes, [scale] * len(indexes), [offset] * len(indexes), files, notes)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images are read: see `open_image`."""
+
+    wanted: tuple[str, ...] = BANDS
+    bands: tuple[str, ...] | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    remote: bool = False
+
+    def open(self, path: Path) -> AbstractContextManager[Image]:
+        """Open an image so that it gives the `wanted` bands."""
+        return open_image(path, self.bands, self.wanted, self.scale, self.offset, self.remote)
 
 
 @contextmanager

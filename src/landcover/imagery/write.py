@@ -78,10 +78,9 @@ def open_confidence(
     return open_probabilities(path, height, width, ["confidence"], place)
 
 
-def to_bytes(probabilities: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Probabilities, classes × height × width, as the bytes of a probability layer."""
+def to_bytes(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Probabilities as the bytes of a probability layer."""
     scaled: npt.NDArray[np.uint8] = np.rint(probabilities * np.float32(PROBABILITY_SCALE)).astype(np.uint8)
-    scaled[:, ~valid] = PROBABILITY_NO_DATA
     return scaled
 
 

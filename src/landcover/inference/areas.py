@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from landcover.files import whole
-from landcover.inference.scene import Scene
+from landcover.inference.scene import Found
 from landcover.legend import Legend
 from landcover.shares.decode import Decoder
 
 
-def area_table(scene: Scene, decoder: Decoder, classes: Sequence[int], legend: Legend) -> pd.DataFrame:
+def area_table(found: Found, decoder: Decoder, classes: Sequence[int], legend: Legend) -> pd.DataFrame:
     """Hectares of each class of the legend in one image.
 
     They come from the decoder, as the shares do, but each pixel counts with its true area, while shares count
@@ -21,7 +21,7 @@ def area_table(scene: Scene, decoder: Decoder, classes: Sequence[int], legend: L
 
     Parameters
     ----------
-    scene : predicted
+    found : what prediction found in the image
     classes : code of each of the model's outputs
 
     Returns
@@ -30,13 +30,14 @@ def area_table(scene: Scene, decoder: Decoder, classes: Sequence[int], legend: L
         data as the legend's no-data class; no row when the place is not known
     """
     hectares = dict.fromkeys(legend.codes, 0.0)
-    seen = (scene.area - scene.no_data_area) * decoder.shares(scene.hectares)
+    tally = found.tally
+    seen = (tally.area - tally.no_data_area) * decoder.shares(tally.sums[1])
     hectares |= dict(zip(classes, seen.tolist(), strict=True))
     if legend.no_data is not None:
-        hectares[legend.no_data.code] = scene.no_data_area
-    table = pd.DataFrame({"sample_id": scene.id, "class": legend.names, "area_ha": hectares.values()})
-    table["share"] = table["area_ha"] / (scene.area or 1)
-    return table if scene.area else table[:0]
+        hectares[legend.no_data.code] = tally.no_data_area
+    table = pd.DataFrame({"sample_id": found.plan.id, "class": legend.names, "area_ha": hectares.values()})
+    table["share"] = table["area_ha"] / (tally.area or 1)
+    return table if tally.area else table[:0]
 
 
 def write_areas(path: Path, areas: pd.DataFrame) -> None:

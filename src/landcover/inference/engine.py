@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -16,7 +17,27 @@ from landcover.inference.modelfile import Card, read_model
 Precision = Literal["auto", "bf16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Floats = npt.NDArray[np.float32]
+Arrays = tuple[npt.NDArray[Any], ...]
 Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the engine may use; none of it changes a byte of the result.
+
+    Attributes
+    ----------
+    threads : of the processor; None takes all
+    streams : windows computed side by side; None leaves the choice to OpenVINO, which knows the processor
+    """
+
+    threads: int | None = None
+    streams: int | None = None
+
+    def __post_init__(self) -> None:
+        for option, number in (("--threads", self.threads), ("--streams", self.streams)):
+            if number is not None and not 1 <= number <= 1024:
+                raise LandcoverError(option, f"is {number}", "1 to 1024", "mend it")
 
 
 class Engine:
@@ -26,6 +47,7 @@ class Engine:
     ----------
     path : model file
     precision : `bf16`, `float32`, or `auto`: bf16 where the processor computes in it
+    resources : threads and streams
 
     Attributes
     ----------
@@ -39,10 +61,11 @@ class Engine:
 
     card: Card
 
-    def __init__(self, path: Path, precision: Precision = "auto") -> None:
+    def __init__(self, path: Path, precision: Precision = "auto", resources: Resources | None = None) -> None:
         import openvino
 
         self.path = path
+        self.resources = resources or Resources()
         self._core = openvino.Core()
         able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision not in PRECISIONS:
@@ -55,56 +78,69 @@ class Engine:
             )
         self.precision = "bf16" if able and precision != "float32" else "float32"
         self._model, self.card = read_model(path)
+        self._extend: Callable[[Any], Any] | None = None
         self._compiled: dict[tuple[int, int], Any] = {}
 
-    def run(self, images: Iterable[tuple[Key, Floats]]) -> Iterator[tuple[Key, Floats]]:
-        """Probabilities of images, in their order; several are under way at once.
+    def extend(self, extend: Callable[[Any], Any]) -> Engine:
+        """Compute more than the probabilities: `extend` gets the model and gives one with further outputs."""
+        self._extend = extend
+        self._compiled.clear()
+        return self
+
+    def run(self, inputs: Iterable[tuple[Key, Arrays]]) -> Iterator[tuple[Key, Arrays]]:
+        """Run the model on many inputs, in their order; several are under way at once.
 
         Parameters
         ----------
-        images : a key, given back with the result, and float32 bands × height × width; sides are multiples
-            of 32
+        inputs : a key, given back with the result, and the arrays that the model takes, the first of them
+            the image, float32 bands × height × width; sides are multiples of 32
 
         Yields
         ------
-        key, probabilities : float32, classes × height × width
+        key, outputs : float32 probabilities, classes × height × width, and what `extend` added; they are
+            overwritten once the next are asked for
         """
         waiting: deque[tuple[Key, Any]] = deque()
         idle: dict[tuple[int, int], list[Any]] = {}
-        for key, image in images:
-            shape = (image.shape[1], image.shape[2])
+
+        def finish() -> Iterator[tuple[Key, Arrays]]:
+            key, (shape, request) = waiting.popleft()
+            request.wait()
+            yield key, tuple(tensor.data[0] for tensor in request.output_tensors)
+            idle[shape].append(request)
+
+        for key, arrays in inputs:
+            shape = (arrays[0].shape[1], arrays[0].shape[2])
             if shape not in idle:
                 compiled = self._compile(shape)
                 number = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
                 idle[shape] = [compiled.create_infer_request() for _ in range(number + 1)]
             while not idle[shape]:
-                yield self._finish(waiting, idle)
+                yield from finish()
             request = idle[shape].pop()
-            request.start_async({0: image[None]})
+            request.start_async({i: array[None] for i, array in enumerate(arrays)})
             waiting.append((key, (shape, request)))
         while waiting:
-            yield self._finish(waiting, idle)
+            yield from finish()
 
-    @staticmethod
-    def _finish(
-        waiting: deque[tuple[Key, Any]], idle: dict[tuple[int, int], list[Any]]
-    ) -> tuple[Key, Floats]:
-        key, (shape, request) = waiting.popleft()
-        request.wait()
-        result: Floats = request.get_output_tensor(0).data[0].copy()
-        idle[shape].append(request)
-        return key, result
+    def probabilities(self, images: Iterable[Floats]) -> Iterator[Floats]:
+        """Probabilities of images, classes × height × width each."""
+        for _, (found, *_) in self.run((None, (image,)) for image in images):
+            yield found.copy()
 
     def _compile(self, shape: tuple[int, int]) -> Any:
         if shape not in self._compiled:
             model = self._model.clone()
             model.reshape([1, len(self.card.bands), *shape])
+            settings: dict[str, Any] = {
+                "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
+                "PERFORMANCE_HINT": "THROUGHPUT",
+            }
+            if self.resources.threads:
+                settings["INFERENCE_NUM_THREADS"] = self.resources.threads
+            if self.resources.streams:
+                settings["NUM_STREAMS"] = self.resources.streams
             self._compiled[shape] = self._core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
-                    "PERFORMANCE_HINT": "THROUGHPUT",
-                },
+                self._extend(model) if self._extend else model, "CPU", settings
             )
         return self._compiled[shape]

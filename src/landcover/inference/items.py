@@ -17,13 +17,13 @@ from landcover.imagery.cog import is_large
 from landcover.imagery.stac import ANY_TIME, Json, classes, file_fields, footprint, item, projection
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE
 from landcover.inference.modelfile import Card
-from landcover.inference.scene import Scene
+from landcover.inference.scene import Found
 
 TABLES = {"shares": "distributions.csv", "areas": "areas.csv"}
 
 
 def write_items(
-    folder: Path, scenes: Sequence[Scene], record: Mapping[str, Any], card: Card, model: Path
+    folder: Path, scenes: Sequence[Found], record: Mapping[str, Any], card: Card, model: Path
 ) -> None:
     """Write `items/<id>.json` for each image, and `items/model.json`, into a prediction folder.
 
@@ -40,7 +40,7 @@ def write_items(
     """
     (folder / "items").mkdir()
     name = "model"
-    while name in {s.id for s in scenes}:
+    while name in {s.plan.id for s in scenes}:
         name += "_"
     about = model_item(name, model, record["model"]["sha256"], card)
     _write(folder / "items" / f"{name}.json", about)
@@ -50,14 +50,14 @@ def write_items(
         product["assets"] |= {
             key: {"href": f"../{TABLES[key]}", "type": "text/csv", "roles": ["metadata"], **found}
             for key, found in tables.items()
-            if key != "areas" or scene.area
+            if key != "areas" or scene.tally.area
         }
-        _write(folder / "items" / f"{scene.id}.json", product)
+        _write(folder / "items" / f"{scene.plan.id}.json", product)
 
 
 def scene_item(
     folder: Path,
-    scene: Scene,
+    scene: Found,
     facts: Mapping[str, Any],
     record: Mapping[str, Any],
     card: Card,
@@ -76,9 +76,9 @@ def scene_item(
     model : the model's item
     """
     label = model["properties"]["mlm:name"]
-    properties: Json = {"datetime": scene.taken} if scene.taken else dict(ANY_TIME)
+    properties: Json = {"datetime": scene.plan.taken} if scene.plan.taken else dict(ANY_TIME)
     properties |= {
-        "title": f"Land cover of {scene.id}",
+        "title": f"Land cover of {scene.plan.id}",
         "processing:level": "L4",
         "processing:lineage": f"Land cover of every pixel of {facts['input']} (SHA-256 {facts['sha256']}), "
         f"predicted by {record['model']['file']} (SHA-256 {record['model']['sha256']}).",
@@ -87,17 +87,17 @@ def scene_item(
         "landcover:options": record["options"],
     }
     geometry, bbox = None, None
-    if scene.place is not None:
-        properties |= projection(scene.place, facts["height"], facts["width"])
-        if scene.area:
-            geometry, bbox = footprint(scene.place, facts["height"], facts["width"])
+    if scene.plan.place is not None:
+        properties |= projection(scene.plan.place, facts["height"], facts["width"])
+        if scene.tally.area:
+            geometry, bbox = footprint(scene.plan.place, facts["height"], facts["width"])
     kind = "image/tiff; application=geotiff"
     if is_large(facts["height"], facts["width"]):
         kind += "; profile=cloud-optimized"
     raster: Json = {"type": kind, "data_type": "uint8", "raster:sampling": "area"}
-    if scene.area:
-        properties["landcover:area_ha"] = float(f"{scene.area:.10g}")
-        metres = 100 * math.sqrt(scene.area / scene.pixels)
+    if scene.tally.area:
+        properties["landcover:area_ha"] = float(f"{scene.tally.area:.10g}")
+        metres = 100 * math.sqrt(scene.tally.area / scene.tally.pixels)
         raster["raster:spatial_resolution"] = float(f"{metres:.6g}")
     layer = {"nodata": PROBABILITY_NO_DATA, "raster:scale": 1 / PROBABILITY_SCALE, "raster:offset": 0}
     channels = [{"name": c.name} for c in card.legend.classes if c.code in card.classes]
@@ -117,7 +117,7 @@ def scene_item(
         | layer
         | {"title": "Highest probability", "roles": ["data"], "bands": [{"name": "confidence"}]},
     }
-    files = {key: f"{'maps' if key == 'map' else key}/{scene.id}.tif" for key in assets}
+    files = {key: f"{'maps' if key == 'map' else key}/{scene.plan.id}.tif" for key in assets}
     assets = {
         key: {"href": f"../{files[key]}", **asset, **file_fields(folder / files[key])}
         for key, asset in assets.items()
@@ -131,9 +131,9 @@ def scene_item(
         "mlm:name": label,
     }
     names = ["raster", "classification", "processing", "file"]
-    if scene.place is not None:
+    if scene.plan.place is not None:
         names.insert(0, "projection")
-    return item(scene.id, geometry, bbox, properties, [link], assets, names)
+    return item(scene.plan.id, geometry, bbox, properties, [link], assets, names)
 
 
 def model_item(id: str, model: Path, checksum: str, card: Card) -> Json:

@@ -25,21 +25,21 @@ class Histogram:
 
     def __init__(self, bands: int) -> None:
         top = int(np.log1p(MOST * REFLECTANCE) * BINS_A_UNIT) + 1
-        self._counts = np.zeros((bands, top), np.int64)
+        self.counts = np.zeros((bands, top), np.int64)
 
     def add(self, pixels: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> None:
         """Count the valid pixels of bands × height × width: every fourth row and column is enough."""
         chosen = pixels[:, ::4, ::4][:, valid[::4, ::4]]
         bins = np.log1p(chosen.clip(0, MOST) * np.float32(REFLECTANCE)) * BINS_A_UNIT
-        for counts, band in zip(self._counts, bins.astype(np.int64), strict=True):
+        for counts, band in zip(self.counts, bins.astype(np.int64), strict=True):
             counts += np.bincount(band, minlength=len(counts))
 
     def percentile(self, q: float) -> npt.NDArray[np.float64]:
         """Percentile `q` of each band, to 1 %; NaN when nothing was counted."""
-        total = self._counts.sum(axis=1)
+        total = self.counts.sum(axis=1)
         if not total.all():
             return np.full(len(total), np.nan)
-        bins = np.argmax(self._counts.cumsum(axis=1) >= total[:, None] * q / 100, axis=1)
+        bins = np.argmax(self.counts.cumsum(axis=1) >= total[:, None] * q / 100, axis=1)
         found: npt.NDArray[np.float64] = np.expm1((bins + 0.5) / BINS_A_UNIT) / REFLECTANCE
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import rasterio
+from rasterio.errors import RasterioError
 
 from landcover import __version__
 from landcover.chips.folder import find_images, open_chips
@@ -23,18 +25,24 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
 from landcover.imagery.bandfiles import DOWNLOADED, gather, is_product, product_id
 from landcover.imagery.cog import CACHE
+from landcover.imagery.image import Reading
 from landcover.inference.areas import area_table, write_areas
-from landcover.inference.engine import Engine, Precision
+from landcover.inference.engine import Engine, Precision, Resources
 from landcover.inference.items import write_items
+from landcover.inference.journal import Journal
+from landcover.inference.layers import Layers
+from landcover.inference.modelfile import Card
 from landcover.inference.novelty import unlike
 from landcover.inference.report import write_report
-from landcover.inference.scene import Reading, Scene, run_scenes
+from landcover.inference.rows import Plan, Row, compute
+from landcover.inference.scene import Assembly, Found, plan_scene
 from landcover.legend import Legend
-from landcover.shares.decode import Decoder, override
+from landcover.shares.decode import override
 from landcover.weights import box_model
 
 # Bytes: two rows of JPEG 2000 tiles of four bands must fit, or each is decoded again and again.
 JP2_CACHE = 256 * 2**20
+LITTLE = 2**20  # bytes: with less than this, a disk is full
 RESULTS = (
     "maps",
     "probabilities",
@@ -81,9 +89,15 @@ def predict(
     confidence: bool = False,
     remote: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
+    threads: int | None = None,
+    streams: int | None = None,
     intro: str = "",
 ) -> Prediction:
     """Predict the land cover of images.
+
+    Memory grows with the width of an image, not with its height. A killed run leaves a hidden folder beside
+    `out`, from which `resume` goes on to the same bytes.
 
     Parameters
     ----------
@@ -96,86 +110,96 @@ def predict(
     decoder : `counts`, `mean` or `calibrated`, instead of the model's
     precision : `bf16`, `float32` or `auto`, which is bf16 where the processor computes in it
     part : only this part of the splits.csv of chips folders
-    window, overlap : px, instead of the model's; they change the map
+    window, overlap : px, instead of the model's (when resuming: of what was begun); they change the map
     probabilities : keep a layer of probabilities for each image
     confidence : keep a layer of the highest probability for each image
     remote : allow inputs on the network: `https://…`, `s3://bucket/key`, `/vsis3/bucket/key`
     overwrite : replace what `out` holds
+    resume : go on where a killed run stopped
+    threads, streams : of the engine; None leaves the choice to it. They don't change a byte of the result
     intro : a sentence for the report to open with
 
     Raises
     ------
-    LandcoverError : an input, the model, the options or the folder are at fault; nothing is left behind then
+    LandcoverError : an input, the model, the options or the folder are at fault; nothing is left behind then.
+        Only when the disk is full, what is finished stays to go on with
     """
-    engine = Engine(Path(model) if model is not None else box_model(), precision)
-    card = engine.card
-    chosen = override(card.decoder, decoder)
-    size, lap = _windows(window or card.window, card.overlap if overlap is None else overlap)
+    engine = Engine(Path(model) if model is not None else box_model(), precision, Resources(threads, streams))
+    card, out = engine.card, Path(out)
+    layers = Layers.of(card, override(card.decoder, decoder), probabilities, confidence)
+    engine.extend(layers.extend)
     paths = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs, part)
-    reading = Reading(tuple(bands) if bands else None, scale, offset, remote)
-    for path in paths.values():
-        with reading.open(path, card.bands):
-            pass
-    rows: dict[str, npt.NDArray[np.float64]] = {}
-    warnings: list[str] = []
-    facts: list[dict[str, Any]] = []
-    scenes: list[Scene] = []
+    reading = Reading(card.bands, tuple(bands) if bands else None, scale, offset, remote)
     tiles = JP2_CACHE if any(is_product(p) or p.suffix.lower() == ".jp2" for p in paths.values()) else CACHE
     with (
+        _told_when_full(out),
         rasterio.Env(GDAL_CACHEMAX=tiles),
-        staged(Path(out), overwrite, RESULTS) as stage,
-        _progress(len(paths)) as tell,
+        staged(out, overwrite, RESULTS, resume) as stage,
     ):
-        (stage / "maps").mkdir()
-        if probabilities:
-            (stage / "probabilities").mkdir()
-        if confidence:
-            (stage / "confidence").mkdir()
-        for scene in run_scenes(
-            paths, stage, engine, chosen, reading, size, lap, probabilities, confidence, tell
-        ):
-            scenes.append(scene)
-            rows[scene.id] = _shares(scene, chosen, card.classes, card.legend)
-            warnings += _warnings(scene, engine)
-            facts.append(
-                {
-                    "sample_id": scene.id,
-                    "input": scene.image.name,
-                    "sha256": sha256(*scene.image.files) if scene.image.files else None,
-                    "height": scene.rows.length,
-                    "width": scene.columns.length,
-                    "no_data_px": scene.no_data,
-                    "negative_px": scene.negative,
-                }
-            )
-        shares = pd.DataFrame.from_dict(rows, orient="index", columns=list(card.legend.names))
-        write_shares(stage / "distributions.csv", shares, card.legend)
-        areas = pd.concat(
-            [area_table(s, chosen, card.classes, card.legend) for s in scenes], ignore_index=True
-        )
-        if len(areas):
-            write_areas(stage / "areas.csv", areas)
-        record = {
+        journal = Journal(stage)
+        was = journal.begun.get("options", {"window": card.window, "overlap": card.overlap})
+        size, lap = window or was["window"], was["overlap"] if overlap is None else overlap
+        _check_windows(size, lap)
+        options = {
+            "bands": list(bands) if bands else None,
+            "scale": scale,
+            "offset": offset,
+            "decoder": layers.decoder.to_dict(),
+            "precision": engine.precision,
+            "window": size,
+            "overlap": lap,
+        }
+        record: dict[str, Any] = {
             "landcover": __version__,
             "versions": {"python": platform.python_version(), "openvino": version("openvino")},
             "model": {"file": engine.path.name, "sha256": sha256(engine.path)},
             "legend": card.legend.to_dict(),
-            "options": {
-                "bands": list(bands) if bands else None,
-                "scale": scale,
-                "offset": offset,
-                "decoder": chosen.to_dict(),
-                "precision": engine.precision,
-                "window": size,
-                "overlap": lap,
-            },
-            "warnings": warnings,
-            "images": facts,
+            "options": options,
         }
+        plans = [plan_scene(name, path, reading, size, lap) for name, path in paths.items()]
+        journal.begin(out, record | {"layers": list(layers.bands)}, plans)
+        found = _run(plans, engine, layers, journal, stage)
+        shares = pd.DataFrame.from_dict(
+            {f.plan.id: _shares(f, layers, card.legend) for f in found},
+            orient="index",
+            columns=list(card.legend.names),
+        )
+        write_shares(stage / "distributions.csv", shares, card.legend)
+        areas = pd.concat(
+            [area_table(f, layers.decoder, card.classes, card.legend) for f in found], ignore_index=True
+        )
+        if len(areas):
+            write_areas(stage / "areas.csv", areas)
+        warnings = [f"{f.plan.id}: {text}" for f in found for text in f.warnings]
+        record |= {"warnings": warnings, "images": [f.facts() for f in found]}
         write_report(stage / "report.html", paths, shares, card.legend, card.bands, reading, record, intro)
-        write_items(stage, scenes, record, card, engine.path)
+        write_items(stage, found, record, card, engine.path)
         write_text(stage / "predict.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    return Prediction(Path(out), shares, areas, tuple(warnings))
+    return Prediction(out, shares, areas, tuple(warnings))
+
+
+def _run(plans: Sequence[Plan], engine: Engine, layers: Layers, journal: Journal, stage: Path) -> list[Found]:
+    """Compute what no earlier run has finished, and write layers and journal scene by scene."""
+    found = {f.plan.id: f for f in journal.finished(plans)}
+    waiting = {p.id: Assembly(p, layers, journal.folder) for p in plans if p.id not in found}
+    tasks = [(a.plan, row) for a in waiting.values() for row in range(a.next, len(a.plan.rows.starts))]
+    with _progress(len(plans), len(found)) as tell:
+        for row in compute(tasks, engine, layers):
+            scene = waiting[row.plan.id]
+            scene.add(row)
+            tell(row)
+            if row.index + 1 == len(row.plan.rows.starts):
+                scene.finish(stage, engine.card.legend)
+                known = Found(
+                    row.plan,
+                    scene.tally,
+                    tuple(_warnings(scene, engine.card)),
+                    sha256(*row.plan.files) if row.plan.files else None,
+                )
+                journal.add(known)
+                found[row.plan.id] = known
+                del waiting[row.plan.id]
+    return [found[p.id] for p in plans]
 
 
 def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Path]:
@@ -211,51 +235,64 @@ def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Pa
     return gather(found)
 
 
-def _windows(window: int, overlap: int) -> tuple[int, int]:
+def _check_windows(window: int, overlap: int) -> None:
     if window < 32 or window % 32:
         raise LandcoverError("--window", f"is {window} px", "a multiple of 32", "mend it")
     if overlap < 0 or 2 * overlap > window:
         raise LandcoverError("--overlap", f"is {overlap} px", f"0 to {window // 2} px", "mend it")
-    return window, overlap
 
 
-def _shares(
-    scene: Scene, decoder: Decoder, classes: Sequence[int], legend: Legend
-) -> npt.NDArray[np.float64]:
+def _shares(found: Found, layers: Layers, legend: Legend) -> npt.NDArray[np.float64]:
     """Shares over all classes of the legend; pixels without data are the share of its no-data class."""
     row = np.zeros(len(legend.classes))
-    missing = scene.no_data / scene.pixels
-    row[[legend.codes.index(c) for c in classes]] = (1 - missing) * decoder.shares(scene.sums)
+    missing = found.tally.no_data / found.tally.pixels
+    row[[legend.codes.index(c) for c in layers.codes]] = (1 - missing) * layers.decoder.shares(
+        found.tally.sums[0]
+    )
     if legend.no_data is not None:
         row[legend.codes.index(legend.no_data.code)] = missing
     return row
 
 
-def _warnings(scene: Scene, engine: Engine) -> list[str]:
-    found = list(scene.image.notes)
-    if scene.no_data == scene.pixels:
-        return [f"{scene.id}: {text}" for text in (*found, "no pixel has data; the map is no_data")]
-    found += unlike(scene.histogram, engine.card.statistics, engine.card.bands)
-    if scene.negative > 0.01 * scene.pixels:
-        found.append(
-            f"{scene.negative / scene.pixels:.1%} of the pixels have a negative number, counted as 0: "
+def _warnings(scene: Assembly, card: Card) -> list[str]:
+    notes, tally = list(scene.plan.notes), scene.tally
+    if tally.no_data == tally.pixels:
+        return [*notes, "no pixel has data; the map is no_data"]
+    notes += unlike(tally.histogram, card.statistics, card.bands)
+    if tally.negative > 0.01 * tally.pixels:
+        notes.append(
+            f"{tally.negative / tally.pixels:.1%} of the pixels have a negative number, counted as 0: "
             "check --offset"
         )
-    return [f"{scene.id}: {text}" for text in found]
+    return notes
 
 
 @contextmanager
-def _progress(images: int) -> Iterator[Callable[[Scene, int], None]]:
-    """A bar on the terminal that moves with every window; silent elsewhere."""
+def _told_when_full(out: Path) -> Iterator[None]:
+    """Tell of a full disk in one line."""
+    try:
+        yield
+    except (OSError, RasterioError) as error:
+        folder = next(p for p in (out, *out.parents) if p.exists())
+        if shutil.disk_usage(folder).free > LITTLE:
+            raise
+        raise LandcoverError(
+            out, "can't be written: the disk is full", "more space", "free some, and go on with --resume"
+        ) from error
+
+
+@contextmanager
+def _progress(scenes: int, finished: int) -> Iterator[Callable[[Row], None]]:
+    """A bar on the terminal that moves with every row of windows; silent elsewhere."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        whole = bar.add_task("images", total=images)
+        whole = bar.add_task("images", total=scenes, completed=finished)
 
-        def tell(scene: Scene, windows: int) -> None:
-            bar.update(whole, description=scene.id, advance=1 / windows)
+        def tell(row: Row) -> None:
+            bar.update(whole, description=row.plan.id, advance=1 / len(row.plan.rows.starts))
 
         yield tell

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from landcover.imagery.image import open_raster
-from landcover.inference.scene import Reading
+from landcover.imagery.image import Reading, open_raster
 from landcover.legend import Legend
 from landcover.report.figures import share_bars
 from landcover.report.page import Fact, Figure, Section, Table, number, swatches, write_page
@@ -110,7 +109,7 @@ def _pictures(
         codes = source.read(1, out_shape=_thin(source.height, source.width))
     row = []
     if {"B02", "B03", "B04"} <= set(bands):
-        with reading.open(file, bands) as image:
+        with reading.open(file) as image:
             pixels, valid = image.look(MOST_SIDE)
         colours = pixels[[list(bands).index(b) for b in ("B02", "B03", "B04")]]
         row.append(Panel(image_rgb(colours, valid), "image", f"Image {name} in natural colours"))

@@ -1,183 +1,156 @@
-"""Scenes through the engine: windows of all images in one stream, rows of maps out as they are finished."""
+"""Scenes: rows of windows put together from top to bottom, and kept so that a killed run can go on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+import json
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from landcover.files import whole
 from landcover.imagery.area import pixel_areas
-from landcover.imagery.image import Image, Place, open_image, when_taken
-from landcover.imagery.write import Rows, open_confidence, open_map, open_probabilities, to_bytes
-from landcover.inference.engine import Engine
-from landcover.inference.novelty import Histogram
-from landcover.inference.windows import Axis, Blend
-from landcover.shares.decode import Decoder
+from landcover.imagery.image import Reading, when_taken
+from landcover.imagery.write import Rows, open_confidence, open_map, open_probabilities
+from landcover.inference.layers import Bytes, Layers
+from landcover.inference.rows import Plan, Row, Tally
+from landcover.inference.windows import Axis
+from landcover.legend import Legend
 
-Floats = npt.NDArray[np.float32]
-Valid = npt.NDArray[np.bool_]
+ROWS_AT_ONCE = 512
+
+
+def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int) -> Plan:
+    """Open a scene, and say how it is cut into windows.
+
+    Raises
+    ------
+    LandcoverError : it can't be read, or its bands can't be told
+    """
+    with reading.open(path) as image:
+        return Plan(
+            id,
+            path,
+            reading,
+            image.name,
+            image.files,
+            image.notes,
+            when_taken(image.source),
+            image.place,
+            Axis.cover(image.height, window, overlap),
+            Axis.cover(image.width, window, overlap),
+        )
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How images are read: see `open_image`."""
+class Found:
+    """What prediction found in a scene."""
 
-    bands: tuple[str, ...] | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    remote: bool = False
+    plan: Plan
+    tally: Tally
+    warnings: tuple[str, ...]
+    sha256: str | None
 
-    def open(self, path: Path, wanted: Sequence[str]) -> AbstractContextManager[Image]:
-        """Open an image so that it gives the `wanted` bands."""
-        return open_image(path, self.bands, wanted, self.scale, self.offset, self.remote)
+    def facts(self) -> dict[str, Any]:
+        """What predict.json says of it."""
+        return {
+            "sample_id": self.plan.id,
+            "input": self.plan.name,
+            "sha256": self.sha256,
+            "height": self.plan.rows.length,
+            "width": self.plan.columns.length,
+            "no_data_px": self.tally.no_data,
+            "negative_px": self.tally.negative,
+        }
 
 
-@dataclass
-class Scene:
-    """One image on its way through the engine, and what was found in it.
+class Assembly:
+    """A scene whose rows of windows come in from top to bottom.
+
+    Finished rows go into one file a layer, as plain bytes. After each row of windows, what the next one needs
+    is kept beside them, so that a killed run goes on with the row that it was at.
+
+    Parameters
+    ----------
+    folder : for these files; what an earlier run left there is taken up
 
     Attributes
     ----------
-    sums : what the decoder adds up, per class of the model
-    pixels, no_data, negative : numbers of pixels: all, without data, with a negative number in some band
-    histogram : of the numbers of each band
-    hectares : what the decoder adds up, each pixel counting with its area
-    area, no_data_area : hectares: all, without data; 0 when the place is not known
-    taken : when the image was taken, as `when_taken` tells
-    y : rows counted so far
+    next : the row of windows that is to come
+    tally : of the finished rows
     """
 
-    id: str
-    path: Path
-    image: Image
-    place: Place | None
-    rows: Axis
-    columns: Axis
-    sums: npt.NDArray[np.float64]
-    histogram: Histogram
-    hectares: npt.NDArray[np.float64]
-    taken: str | None
-    area: float = 0.0
-    no_data_area: float = 0.0
-    no_data: int = 0
-    negative: int = 0
-    y: int = 0
-    valid: dict[int, Valid] = field(default_factory=dict)
+    def __init__(self, plan: Plan, layers: Layers, folder: Path) -> None:
+        self.plan, self.layers, self.next, self._height = plan, layers, 0, 0
+        self.tally = Tally.empty(len(layers.codes), len(plan.reading.wanted))
+        self._state = folder / f"{plan.id}.npz"
+        if self._state.exists():
+            with np.load(self._state) as kept:
+                facts = json.loads(str(kept["facts"]))
+                self.next, self._height = facts.pop("next"), facts.pop("height")
+                self._bottom = kept["bottom"]
+                self.tally = replace(self.tally, sums=kept["sums"], **facts)
+                self.tally.histogram.counts = kept["histogram"]
+        self._paths = {name: folder / f"{plan.id}.{name}" for name in layers.bands}
+        self._files = [path.open("r+b" if self.next else "wb") for path in self._paths.values()]
+        for file, bands in zip(self._files, layers.bands.values(), strict=True):
+            file.truncate(self._height * bands * plan.columns.length)
+            file.seek(0, 2)
 
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return self.rows.length * self.columns.length
+    def add(self, row: Row) -> None:
+        """Take in the next row of windows."""
+        if row.index:
+            fade = self.plan.rows.fade[:, None]
+            seam = self._bottom + (row.top - self._bottom) * fade
+            areas = pixel_areas(self.plan.place, self._height, 0, *row.valid.shape)
+            self.tally.add(self.layers.sums_of_pixels(seam, row.valid, areas), row.valid, areas)
+            self._write(self.layers.hide(self.layers.of_pixels(seam), row.valid))
+        self._write(row.layers)
+        self.tally.merge(row.tally)
+        self._bottom, self.next = row.bottom, row.index + 1
+        if self.next < len(self.plan.rows.starts):
+            self._keep()
 
-    def add(self, probabilities: Floats, valid: Valid, decoder: Decoder) -> None:
-        """Count the next finished rows, classes × rows × width."""
-        areas = pixel_areas(self.place, self.y, 0, *valid.shape)
-        self.no_data += int(valid.size - valid.sum())
-        self.y += len(valid)
-        if areas is None:
-            self.sums += decoder.pixel_sums(probabilities, valid)
-            return
-        sums, hectares = decoder.pixel_sums(probabilities, valid, (None, areas))
-        self.sums += sums
-        self.hectares += hectares
-        areas = np.broadcast_to(areas, valid.shape)
-        self.area += float(areas.sum())
-        self.no_data_area += float(areas.sum(where=~valid))
+    def finish(self, out: Path, legend: Legend) -> None:
+        """Write the layers, each into a folder of its name in `out`, and remove what was kept."""
+        height, width = self.plan.rows.length, self.plan.columns.length
+        for file in self._files:
+            file.close()
+        for layer, path in self._paths.items():
+            (out / layer).mkdir(parents=True, exist_ok=True)
+            lines = np.memmap(path, np.uint8, "r", shape=(height, self.layers.bands[layer], width))
+            with self._open(layer, out / layer / f"{self.plan.id}.tif", legend) as rows:
+                for y in range(0, height, ROWS_AT_ONCE):
+                    rows.write(lines[y : y + ROWS_AT_ONCE].transpose(1, 0, 2))
+            del lines
+            path.unlink()
+        self._state.unlink(missing_ok=True)
 
-    def windows(self) -> Iterator[tuple[tuple[Scene, int, int], Floats]]:
-        """Windows row by row: key (scene, row, column) and float32 pixels of the window's full size.
+    def _open(self, layer: str, path: Path, legend: Legend) -> AbstractContextManager[Rows]:
+        size = (self.plan.rows.length, self.plan.columns.length)
+        if layer == "maps":
+            return open_map(path, *size, legend, self.plan.place)
+        if layer == "confidence":
+            return open_confidence(path, *size, self.plan.place)
+        names = [c.name for c in legend.classes if c.code in self.layers.codes]
+        return open_probabilities(path, *size, names, self.plan.place)
 
-        Beyond the edge of an image smaller than a window, pixels are reflected.
-        """
-        known = 0
-        for row, y in enumerate(self.rows.starts):
-            height = min(self.rows.size, self.rows.length - y)
-            pixels, valid = self.image.read(y, 0, height, self.image.width)
-            fresh = known - y  # rows that the windows above have not shown
-            self.histogram.add(pixels[:, fresh:], valid[fresh:])
-            self.negative += int((pixels[:, fresh:] < 0).any(axis=0).sum())
-            known = y + height
-            self.valid[row] = valid
-            beyond = self.columns.size - min(self.columns.size, self.columns.length)
-            if beyond or height < self.rows.size:
-                pixels = np.pad(pixels, ((0, 0), (0, self.rows.size - height), (0, beyond)), mode="reflect")
-            for column, x in enumerate(self.columns.starts):
-                yield (self, row, column), pixels[:, :, x : x + self.columns.size]
+    def _write(self, found: list[Bytes]) -> None:
+        self._height += found[0].shape[1]
+        for file, layer in zip(self._files, found, strict=True):
+            file.write(np.ascontiguousarray(layer.transpose(1, 0, 2)).data)
 
-
-def run_scenes(
-    paths: dict[str, Path],
-    out: Path,
-    engine: Engine,
-    decoder: Decoder,
-    reading: Reading,
-    window: int,
-    overlap: int,
-    keep_probabilities: bool,
-    keep_confidence: bool,
-    tell: Callable[[Scene, int], None],
-) -> Iterator[Scene]:
-    """Predict images one after the other, writing `out/maps/<id>.tif`, and in `out/probabilities` and
-    `out/confidence` what is to be kept.
-
-    Yields each scene when its files are whole.
-    """
-    card = engine.card
-    codes = np.array(card.classes, np.uint8)
-    names = [c.name for c in card.legend.classes if c.code in card.classes]
-
-    def all_windows() -> Iterator[tuple[tuple[Scene, int, int], Floats]]:
-        for name, path in paths.items():
-            with reading.open(path, card.bands) as image:
-                scene = Scene(
-                    name,
-                    path,
-                    image,
-                    image.place,
-                    Axis.cover(image.height, window, overlap),
-                    Axis.cover(image.width, window, overlap),
-                    np.zeros(len(codes)),
-                    Histogram(len(card.bands)),
-                    np.zeros(len(codes)),
-                    when_taken(image.source),
-                )
-                yield from scene.windows()
-
-    files = ExitStack()
-    with files:
-        for (scene, row, column), values in engine.run(all_windows()):
-            if row == column == 0:
-                blend = Blend(scene.rows, scene.columns, len(codes))
-                size = (scene.rows.length, scene.columns.length)
-                name = f"{scene.id}.tif"
-                maps = files.enter_context(open_map(out / "maps" / name, *size, card.legend, scene.place))
-                layers: Rows | None = None
-                confidence: Rows | None = None
-                if keep_probabilities:
-                    layers = files.enter_context(
-                        open_probabilities(out / "probabilities" / name, *size, names, scene.place)
-                    )
-                if keep_confidence:
-                    confidence = files.enter_context(
-                        open_confidence(out / "confidence" / name, *size, scene.place)
-                    )
-            tell(scene, len(scene.rows.starts) * len(scene.columns.starts))
-            finished = blend.add(row, column, values)
-            if finished is None:
-                continue
-            valid = scene.valid.pop(row)[: finished.shape[1]]
-            scene.add(finished, valid, decoder)
-            maps.write(
-                np.where(valid, codes[finished.argmax(axis=0)], np.uint8(card.legend.no_data_code))[None]
+    def _keep(self) -> None:
+        for file in self._files:
+            file.flush()
+        facts = {"next": self.next, "height": self._height, **self.tally.numbers()}
+        with whole(self._state) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                facts=json.dumps(facts),
+                bottom=self._bottom,
+                sums=self.tally.sums,
+                histogram=self.tally.histogram.counts,
             )
-            if layers is not None:
-                layers.write(to_bytes(finished, valid))
-            if confidence is not None:
-                confidence.write(to_bytes(finished.max(axis=0, keepdims=True), valid))
-            if row + 1 == len(scene.rows.starts):
-                files.close()
-                yield scene

@@ -68,9 +68,9 @@ def check_model(path: Path, segmenter: Segmenter, images: np.ndarray[Any, np.dty
     LandcoverError : it is above 1e-4
     """
     engine, worst = Engine(path, "float32"), 0.0
-    for index, found in engine.run(enumerate(images)):
+    for image, found in zip(images, engine.probabilities(images), strict=True):
         with torch.inference_mode():
-            wanted = segmenter.eval()(torch.from_numpy(images[index])[None]).softmax(dim=1)[0].numpy()
+            wanted = segmenter.eval()(torch.from_numpy(image)[None]).softmax(dim=1)[0].numpy()
         worst = max(worst, float(abs(found - wanted).max()))
     if worst > TOLERANCE:
         raise LandcoverError(

@@ -1,0 +1,115 @@
+"""Layers and sums: what is kept of the probabilities of pixels, in numpy and as a graph for the engine.
+
+The graph spares the probabilities the way out of the engine where a window stands alone; seams between
+windows, where probabilities are mixed first, are finished in numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE, to_bytes
+from landcover.inference.modelfile import Card
+from landcover.shares.decode import Decoder
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Sums = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Which layers a scene gets, and the decoder of its shares.
+
+    Attributes
+    ----------
+    codes : of the legend, for each class of the model
+    no_data : code of pixels without data
+    probabilities, confidence : whether these layers are kept
+    """
+
+    codes: tuple[int, ...]
+    no_data: int
+    decoder: Decoder
+    probabilities: bool = False
+    confidence: bool = False
+
+    @classmethod
+    def of(cls, card: Card, decoder: Decoder, probabilities: bool, confidence: bool) -> Layers:
+        """Those of a model."""
+        return cls(card.classes, card.legend.no_data_code, decoder, probabilities, confidence)
+
+    @property
+    def bands(self) -> dict[str, int]:
+        """Number of bands of each layer, by the folder it goes to."""
+        kept = {"maps": 1}
+        if self.probabilities:
+            kept["probabilities"] = len(self.codes)
+        if self.confidence:
+            kept["confidence"] = 1
+        return kept
+
+    def of_pixels(self, p: Floats) -> list[Bytes]:
+        """The layers of probabilities, classes × height × width, each bands × height × width."""
+        found = [np.array(self.codes, np.uint8)[p.argmax(axis=0)][None]]
+        if self.probabilities:
+            found.append(to_bytes(p))
+        if self.confidence:
+            found.append(to_bytes(p.max(axis=0, keepdims=True)))
+        return found
+
+    def hide(self, layers: list[Bytes], valid: npt.NDArray[np.bool_]) -> list[Bytes]:
+        """Put the no-data value where there is no data, in place."""
+        if not valid.all():
+            for layer, value in zip(layers, (self.no_data, *(PROBABILITY_NO_DATA,) * 2), strict=False):
+                layer[:, ~valid] = value
+        return layers
+
+    def sums_of_pixels(self, p: Floats, valid: npt.NDArray[np.bool_], areas: Sums | None) -> Sums:
+        """What the decoder adds up, 2 × classes: in pixels and in hectares (0 where areas are not known)."""
+        if areas is None:
+            return np.stack([self.decoder.pixel_sums(p, valid), np.zeros(len(p))])
+        return self.decoder.pixel_sums(p, valid, (None, areas))
+
+    def extend(self, model: Any) -> Any:
+        """A model (OpenVINO) with further outputs: layers, and sums by row.
+
+        It takes a second input, 1 × 1 × height × width: the area of each pixel, 0 for one that doesn't count.
+        Behind the probabilities it gives the layers (of the map: the index of the class), and the decoder's
+        sums over columns, in pixels and in area, each 1 × classes × height.
+        """
+        import openvino
+        import openvino.opset13 as ops
+
+        p = model.output(0).get_node().input_value(0)
+        height, width = p.get_partial_shape()[2], p.get_partial_shape()[3]
+        areas = ops.parameter(openvino.PartialShape([1, 1, height, width]), np.float32, "areas")
+        winner = ops.topk(p, np.int64(1), 1, "max", "none", index_element_type="i32").output(1)
+        outputs = [p, ops.convert(winner, "u8")]
+
+        def as_bytes(values: Any) -> Any:
+            scaled = ops.multiply(values, np.float32(PROBABILITY_SCALE))
+            return ops.convert(ops.round(scaled, "half_to_even"), "u8")
+
+        if self.probabilities:
+            outputs.append(as_bytes(p))
+        if self.confidence:
+            outputs.append(as_bytes(ops.reduce_max(p, np.array([1]), keep_dims=True)))
+        if self.decoder.kind == "counts":
+            classes = np.arange(len(self.codes), dtype=np.int32).reshape(1, -1, 1, 1)
+            decoded = ops.convert(ops.equal(winner, classes), "f32")
+        elif self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
+            tiny = np.finfo(np.float32).tiny
+            scores = ops.log(ops.maximum(p, tiny))
+            decoded = ops.softmax(ops.multiply(scores, np.float32(1 / self.decoder.temperature)), 1)
+        else:
+            decoded = p
+        counts = ops.convert(ops.greater(areas, np.float32(0)), "f32")
+        for weights in (counts, areas):
+            outputs.append(ops.reduce_sum(ops.multiply(decoded, weights), np.array([3])))
+        results = [ops.result(o) for o in outputs]
+        return openvino.Model(results, [*model.get_parameters(), areas], "layers")

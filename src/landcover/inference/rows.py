@@ -1,0 +1,251 @@
+"""Rows of windows: each is computed apart from all others, on this machine or elsewhere.
+
+A row of windows reads its own pixels of the scene and gives finished layers, but for the seams that it shares
+with the rows above and below: of these it gives its own probabilities. Whoever puts the rows together
+(`scene.py`) gets the same bytes, whoever computed them and in whatever order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from landcover.imagery.area import pixel_areas
+from landcover.imagery.image import Image, Place, Reading
+from landcover.inference.engine import Arrays, Engine
+from landcover.inference.layers import Bytes, Floats, Layers, Sums
+from landcover.inference.novelty import Histogram
+from landcover.inference.windows import Axis
+
+Valid = npt.NDArray[np.bool_]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scene to compute: what is known before its pixels are read, and how it is cut into windows.
+
+    Attributes
+    ----------
+    name : what records call it
+    files : local files that hold it
+    notes : sentences on what to know before using it
+    taken : when, as `when_taken` tells
+    """
+
+    id: str
+    path: Path
+    reading: Reading
+    name: str
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+    taken: str | None
+    place: Place | None
+    rows: Axis
+    columns: Axis
+
+
+Task = tuple[Plan, int]  # a row of windows of a scene
+NUMBERS = ("pixels", "no_data", "negative", "area", "no_data_area")
+
+
+@dataclass
+class Tally:
+    """What is counted over the pixels of a scene, or of a part of it.
+
+    Attributes
+    ----------
+    sums : 2 × classes: what the decoder adds up, each pixel counting once, and each with its hectares
+    histogram : of the numbers of each band
+    pixels, no_data, negative : numbers of pixels: all, without data, with a negative number in some band
+    area, no_data_area : hectares: all, without data; 0 when the place is not known
+    """
+
+    sums: Sums
+    histogram: Histogram
+    pixels: int = 0
+    no_data: int = 0
+    negative: int = 0
+    area: float = 0.0
+    no_data_area: float = 0.0
+
+    @classmethod
+    def empty(cls, classes: int, bands: int) -> Tally:
+        """Nothing counted yet."""
+        return cls(np.zeros((2, classes)), Histogram(bands))
+
+    def add(self, sums: Sums, valid: Valid, areas: Sums | None) -> None:
+        """Count pixels, height × width, and what the decoder found in them."""
+        self.sums += sums
+        self.pixels += valid.size
+        missing = valid.size - int(np.count_nonzero(valid))
+        self.no_data += missing
+        if areas is not None:
+            areas = np.broadcast_to(areas, valid.shape)
+            self.area += float(areas.sum())
+            self.no_data_area += float(areas.sum(where=~valid)) if missing else 0.0
+
+    def merge(self, other: Tally) -> None:
+        """Add what was counted over another part of the scene."""
+        self.sums += other.sums
+        self.histogram.counts += other.histogram.counts
+        for name, number in other.numbers().items():
+            setattr(self, name, getattr(self, name) + number)
+
+    def numbers(self) -> dict[str, float]:
+        """All but sums and histogram, by name."""
+        return {name: getattr(self, name) for name in NUMBERS}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of windows, computed.
+
+    Attributes
+    ----------
+    layers : finished rows of each layer, bands × rows × width
+    top, bottom : probabilities in the seams above and below, classes × overlap × width; without rows at the
+        edge of the scene
+    valid : pixels with data in the seam above, overlap × width
+    tally : of the finished rows; its histogram and negative numbers are also of the seam above
+    """
+
+    plan: Plan
+    index: int
+    layers: list[Bytes]
+    top: Floats
+    bottom: Floats
+    valid: Valid
+    tally: Tally
+
+
+def compute(tasks: Iterable[Task], engine: Engine, layers: Layers) -> Iterator[Row]:
+    """Compute rows of windows, in their order.
+
+    The next row is read while windows are computed, and windows of several rows are under way at once.
+
+    Parameters
+    ----------
+    engine : extended by `layers`
+    """
+    with closing(_ahead(_read(tasks, layers))) as read:
+        windows = (window for row in read for window in row.windows())
+        for (row, column, areas), outputs in engine.run(windows):
+            row.add(column, areas, outputs)
+            if column + 1 == len(row.plan.columns.starts):
+                yield row.finished()
+
+
+def _read(tasks: Iterable[Task], layers: Layers) -> Generator[_Building]:
+    for plan, rows in groupby(tasks, key=lambda task: task[0]):
+        with plan.reading.open(plan.path) as image:
+            for _, index in rows:
+                yield _Building(plan, index, image, layers)
+
+
+class _Building:
+    """A row of windows on its way through the engine."""
+
+    def __init__(self, plan: Plan, index: int, image: Image, layers: Layers) -> None:
+        self.plan, self.index, self.layers = plan, index, layers
+        self.y, self.part = plan.rows.starts[index], plan.rows.part(index)
+        height, width = min(plan.rows.size, plan.rows.length - self.y), plan.columns.length
+        self.pixels, self.valid = image.read(self.y, 0, height, width)
+        part, classes = self.part, len(layers.codes)
+        fresh = slice(part.enter, part.end)
+        self.tally = Tally.empty(classes, len(self.pixels))
+        self.tally.histogram.add(self.pixels[:, fresh], self.valid[fresh])
+        self.tally.negative = int((self.pixels[:, fresh] < 0).any(axis=0).sum())
+        self.done = [np.empty((n, part.end - part.begin, width), np.uint8) for n in layers.bands.values()]
+        self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
+        self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
+        self.right = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
+
+    def windows(self) -> Iterator[tuple[tuple[_Building, int, Sums | None], Arrays]]:
+        """Windows from left to right: the key, with areas of the pixels that no other window shares; what the
+        engine takes.
+
+        Beyond the edge of an image smaller than a window, pixels are reflected.
+        """
+        rows, columns, own = self.plan.rows, self.plan.columns, slice(self.part.begin, self.part.end)
+        inside = min(columns.size, columns.length)
+        beyond = ((0, 0), (0, rows.size - self.pixels.shape[1]), (0, columns.size - inside))
+        for column, x in enumerate(columns.starts):
+            part = columns.part(column)
+            window = self.pixels[:, :, x : x + inside]
+            if any(after for _, after in beyond):
+                window = np.pad(window, beyond, mode="reflect")
+            counted = np.zeros((1, rows.size, columns.size), np.float32)
+            alone = self.valid[own, x + part.begin : x + part.end]
+            areas = self._areas(x + part.begin, x + part.end)
+            counted[0, own, part.begin : part.end] = alone if areas is None else alone * areas
+            yield (self, column, areas), (np.ascontiguousarray(window), counted)
+
+    def add(self, column: int, areas: Sums | None, outputs: Arrays) -> None:
+        """Take in what the engine gives for one window; windows come from left to right."""
+        p, index, *others, sums, hectares = outputs
+        x, part = self.plan.columns.starts[column], self.plan.columns.part(column)
+        p = p[:, self.part.enter : self.part.leave]
+        if column:
+            fade = self.plan.columns.fade
+            seam = self.right + (p[:, :, part.enter : part.begin] - self.right) * fade
+            self._seam(x + part.enter, seam)
+        self.right = p[:, :, part.end : part.leave].copy()
+        self._strips(x + part.begin, p[:, :, part.begin : part.end])
+        inside = np.s_[:, self.part.begin : self.part.end, part.begin : part.end]
+        codes = np.array(self.layers.codes, np.uint8)[index[inside]]
+        known = np.stack([s.sum(axis=1, dtype=np.float64) for s in (sums, hectares)])
+        if areas is None:
+            known[1] = 0
+        self._put(x + part.begin, [codes, *(o[inside] for o in others)], known, areas)
+
+    def finished(self) -> Row:
+        """The row, when its last window is in."""
+        above = self.valid[self.part.enter : self.part.begin]
+        return Row(self.plan, self.index, self.done, self.top, self.bottom, above, self.tally)
+
+    def _seam(self, x: int, p: Floats) -> None:
+        self._strips(x, p)
+        own = p[:, self.part.begin - self.part.enter : self.part.end - self.part.enter]
+        areas, valid = self._areas(x, x + p.shape[2]), self._valid(x, x + p.shape[2])
+        sums = self.layers.sums_of_pixels(own, valid, areas)
+        self._put(x, self.layers.of_pixels(own), sums, areas)
+
+    def _strips(self, x: int, p: Floats) -> None:
+        self.top[:, :, x : x + p.shape[2]] = p[:, : self.top.shape[1]]
+        self.bottom[:, :, x : x + p.shape[2]] = p[:, p.shape[1] - self.bottom.shape[1] :]
+
+    def _put(self, x: int, found: list[npt.NDArray[Any]], sums: Sums, areas: Sums | None) -> None:
+        end = x + found[0].shape[2]
+        valid = self._valid(x, end)
+        self.layers.hide(found, valid)
+        for layer, piece in zip(self.done, found, strict=True):
+            layer[:, :, x:end] = piece
+        self.tally.add(sums, valid, areas)
+
+    def _valid(self, left: int, right: int) -> Valid:
+        return self.valid[self.part.begin : self.part.end, left:right]
+
+    def _areas(self, left: int, right: int) -> Sums | None:
+        top, height = self.y + self.part.begin, self.part.end - self.part.begin
+        return pixel_areas(self.plan.place, top, left, height, right - left)
+
+
+def _ahead(items: Generator[T]) -> Generator[T]:
+    """The same items; a thread makes the next while one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            coming = thread.submit(next, items, None)
+            while (item := coming.result()) is not None:
+                coming = thread.submit(next, items, None)
+                yield item
+        finally:
+            thread.submit(items.close).result()
