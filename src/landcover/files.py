@@ -55,8 +55,8 @@ def staged(
     make way, and others stay.
 
     Work that can go on after a stop says so with `resume`, True or False. Its folder stays when the block is
-    killed, interrupted or finds no more space; with `resume`, the block gets it back, without, it is refused
-    or, with `overwrite`, emptied. An entry named `.progress` never moves.
+    killed or interrupted, and whatever happens to one that resumes; with `resume`, the block gets it back,
+    without, it is refused or, with `overwrite`, emptied. An entry named `.progress` never moves.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def staged(
         try:
             yield stage
         except BaseException as error:
-            lasting = resume is not None and not isinstance(error, LandcoverError)
+            lasting = bool(resume) or (resume is False and not isinstance(error, LandcoverError))
             raise
         shutil.rmtree(stage / PROGRESS, ignore_errors=True)
         if not out.exists():

@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Train a network on chips and masks, and write its model file.
 
-    Example: landcover train recipes/box.toml --data chips --out runs/box
+    Example: landcover train recipes/box_base.toml --data chips --out runs/base
     """
     import landcover
 

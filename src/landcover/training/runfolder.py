@@ -91,6 +91,7 @@ def finish(
     data: str,
     training: Chips,
     validation: Chips | None,
+    start: Path | None,
 ) -> None:
     """Write run.json and card.md."""
     kept = min(history, key=lambda r: r["val_kl"]) if validation else history[-1]
@@ -108,6 +109,7 @@ def finish(
         "decoder": card.decoder.to_dict(),
         "scores_val": dict(card.scores),
         "export_difference": difference,
+        "start": _about(start) if start is not None else None,
     }
     write_text(folder / "run.json", json.dumps(facts, indent=1) + "\n")
     lines = [
@@ -117,6 +119,7 @@ def finish(
         f"- Bands: {', '.join(card.bands)}, reflectance × 10,000",
         f"- Trained on {len(training.ids)} chips, epoch {facts['kept_epoch']} of {len(history)} kept"
         + (f" by the KL of {len(validation.ids)} validation chips" if validation else ""),
+        *([f"- Started from weights of SHA-256 {hash_of(start)}"] if start else []),
         f"- Decoder: {card.decoder.kind}, temperature {card.decoder.temperature:.3f}, "
         f"shrinkage {card.decoder.shrinkage:.2g}",
         *(f"- Validation, {name}: {value:.5f}" for name, value in card.scores.items()),
@@ -127,6 +130,13 @@ def finish(
         "The recipe, with every setting, is recipe.toml.",
     ]
     write_text(folder / "card.md", "\n".join(lines) + "\n")
+
+
+def _about(start: Path) -> dict[str, Any]:
+    """The run or model file that a training went on from."""
+    run = start / "run.json"
+    known = {"run": json.loads(run.read_text(encoding="utf-8"))} if run.exists() else {}
+    return {"sha256": hash_of(start), **known}
 
 
 def _never_seen(training: Chips, card: Card) -> str:

@@ -132,7 +132,17 @@ def train(
     model = folder / "model.onnx"
     write_model(model, segmenter, card)
     difference = check_model(model, segmenter, (validation or training).images[:CHECKED_CHIPS])
-    finish(folder, card, commit, history, difference, chips.path.name, training, validation)
+    finish(
+        folder,
+        card,
+        commit,
+        history,
+        difference,
+        chips.path.name,
+        training,
+        validation,
+        Path(start) if start else None,
+    )
     return Run(folder, model, pd.DataFrame(history), scores)
 
 
