@@ -157,7 +157,7 @@ class _Building:
     def __init__(self, plan: Plan, index: int, image: Image, layers: Layers) -> None:
         self.plan, self.index, self.layers = plan, index, layers
         self.y, self.part = plan.rows.starts[index], plan.rows.part(index)
-        height, width = min(plan.rows.size, plan.rows.length - self.y), plan.columns.length
+        height, width = min(plan.rows.sizes[index], plan.rows.length), plan.columns.length
         self.pixels, self.valid = image.read(self.y, 0, height, width)
         part, classes = self.part, len(layers.codes)
         fresh = slice(part.enter, part.end)
@@ -175,15 +175,15 @@ class _Building:
 
         Beyond the edge of an image smaller than a window, pixels are reflected.
         """
-        rows, columns, own = self.plan.rows, self.plan.columns, slice(self.part.begin, self.part.end)
-        inside = min(columns.size, columns.length)
-        beyond = ((0, 0), (0, rows.size - self.pixels.shape[1]), (0, columns.size - inside))
-        for column, x in enumerate(columns.starts):
+        columns, own = self.plan.columns, slice(self.part.begin, self.part.end)
+        height = self.plan.rows.sizes[self.index]
+        for column, (x, width) in enumerate(zip(columns.starts, columns.sizes, strict=True)):
             part = columns.part(column)
-            window = self.pixels[:, :, x : x + inside]
-            if any(after for _, after in beyond):
+            window = self.pixels[:, :, x : x + width]
+            if window.shape[1:] != (height, width):
+                beyond = ((0, 0), (0, height - window.shape[1]), (0, width - window.shape[2]))
                 window = np.pad(window, beyond, mode="reflect")
-            counted = np.zeros((1, rows.size, columns.size), np.float32)
+            counted = np.zeros((1, height, width), np.float32)
             alone = self.valid[own, x + part.begin : x + part.end]
             areas = self._areas(x + part.begin, x + part.end)
             counted[0, own, part.begin : part.end] = alone if areas is None else alone * areas

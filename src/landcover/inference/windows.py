@@ -38,24 +38,25 @@ class Axis:
     Attributes
     ----------
     length : of the scene, px
-    size : of each window, px: a multiple of 32, larger than the scene only when there is a single one
     overlap : px of a seam
-    starts : first pixel of each window; the last window is pulled inside
+    starts : first pixel of each window
+    sizes : of each window, px, multiples of 32: the last is as small as what is left allows, down to a quarter
+        of the others, and is pulled inside; only a single window can be larger than the scene
     seams : first pixel of the seam between each window and the next
 
     Examples
     --------
-    >>> axis = Axis.cover(100, 64, 16)
-    >>> axis.starts, axis.seams
-    ((0, 36), (42,))
-    >>> axis.part(1)
-    Part(enter=6, begin=22, end=64, leave=64)
+    >>> axis = Axis.cover(150, 64, 16)
+    >>> axis.starts, axis.sizes, axis.seams
+    ((0, 48, 86), (64, 64, 64), (48, 91))
+    >>> axis.part(2)
+    Part(enter=5, begin=21, end=64, leave=64)
     """
 
     length: int
-    size: int
     overlap: int
     starts: tuple[int, ...]
+    sizes: tuple[int, ...]
     seams: tuple[int, ...]
 
     @classmethod
@@ -69,15 +70,18 @@ class Axis:
         overlap : at most half of `window`
         """
         if length <= window:
-            return cls(length, -(-length // MULTIPLE) * MULTIPLE, overlap, (0,), ())
+            return cls(length, overlap, (0,), (_multiple(length),), ())
         stride = window - overlap
-        count = -(-(length - window) // stride) + 1
-        starts = [min(i * stride, length - window) for i in range(count)]
+        starts = list(range(0, length - window, stride))
+        left = length - starts[-1] - stride
+        last = max(_multiple(left), _multiple(window // 4))
+        starts.append(length - last)
         seams: list[int] = []
         for this, following in pairwise(starts):
             middle = (following + this + window - overlap) // 2
             seams.append(max(middle, seams[-1] + overlap) if seams else middle)
-        return cls(length, window, overlap, tuple(starts), tuple(seams))
+        sizes = (*(window,) * (len(starts) - 1), last)
+        return cls(length, overlap, tuple(starts), sizes, tuple(seams))
 
     def part(self, index: int) -> Part:
         """What window `index` gives."""
@@ -90,3 +94,7 @@ class Axis:
     def fade(self) -> Floats:
         """Weight of the later window at each pixel of a seam."""
         return ((np.arange(self.overlap) + 0.5) / max(self.overlap, 1)).astype(np.float32)
+
+
+def _multiple(length: int) -> int:
+    return -(-length // MULTIPLE) * MULTIPLE
