@@ -7,7 +7,7 @@ from pathlib import Path
 from landcover.errors import LandcoverError
 from landcover.files import sha256
 
-SHA256 = "f7bf0fca07d4e64a12574131c68ae21463b1f7e00edb9a2d84be5cb42f8be027"
+SHA256 = "b1e2f53665f88e87cd75be4c45a7846ebc0fe08d32fd399f23bad5270ed3406b"
 
 
 def box_model() -> Path:
