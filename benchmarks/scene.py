@@ -1,8 +1,8 @@
 """Speed and memory of whole scenes: python benchmarks/scene.py RESULT.json SIDE… [--only NAME…]
 
-Lays the real chips' scene out, mirrored, to SIDE × SIDE px (10980 is a Sentinel-2 tile), georeferenced, and maps it
-in a process of its own by every way in WAYS. Scenes are read from LANDCOVER_DATA (default ../shared/data) and
-written to a folder that is removed.
+Lays the real chips' scene out, mirrored, to SIDE × SIDE px (10980 is a Sentinel-2 tile), georeferenced, and maps
+it by every way in WAYS, each in a process of its own. The scene comes from LANDCOVER_DATA (default
+../shared/data); what is written goes to a folder that is removed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ from rasterio import Affine
 from landcover.files import write_text
 from landcover.imagery.image import BANDS, Reading
 from landcover.inference.engine import Engine
-from landcover.inference.layers import Layers
 from landcover.inference.modelfile import read_model
 from landcover.inference.windows import Axis
 from landcover.weights import box_model
@@ -149,8 +147,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(WAYS))
     asked = parser.parse_args()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    machine = {"processor": model[0].split(":")[1].strip(), "cores": os.cpu_count(), "system": platform.system()}
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(line for line in lines if line.startswith("model name"))
+    machine = {"processor": model.split(":")[1].strip(), "cores": os.cpu_count()}
     found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine, "scenes": []}
     with tempfile.TemporaryDirectory() as folder:
         for side in asked.sides:

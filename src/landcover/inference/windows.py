@@ -40,8 +40,8 @@ class Axis:
     length : of the scene, px
     overlap : px of a seam
     starts : first pixel of each window
-    sizes : of each window, px, multiples of 32: the last is as small as what is left allows, down to a quarter
-        of the others, and is pulled inside; only a single window can be larger than the scene
+    sizes : of each window, px, multiples of 32: the last is as small as what is left allows, but at least a
+        quarter of the others, and is pulled inside; only a single window can be larger than the scene
     seams : first pixel of the seam between each window and the next
 
     Examples

@@ -7,7 +7,7 @@ from pathlib import Path
 from landcover.errors import LandcoverError
 from landcover.files import sha256
 
-SHA256 = "b1e2f53665f88e87cd75be4c45a7846ebc0fe08d32fd399f23bad5270ed3406b"
+SHA256 = "c86b91e0d107710a2cf30f8d049047477e89feee89d757291c868a9c42f5342b"
 
 
 def box_model() -> Path:
