@@ -1,7 +1,7 @@
 """Speed and memory of whole scenes: python benchmarks/scene.py RESULT.json SIDE… [--only NAME…]
 
-Lays the scene of the real chips out, mirrored, to SIDE × SIDE px (10980 is a Sentinel-2 tile), with a place, and
-maps it by every way in WAYS, each in a process of its own. The scene comes from LANDCOVER_DATA (default
+Lays the scene of the real chips out, mirrored, to SIDE × SIDE px (10980 is a Sentinel-2 tile), with a place,
+and maps it by every way in WAYS, each in a process of its own. The scene comes from LANDCOVER_DATA (default
 ../shared/data); what is written goes to a folder that is removed.
 """
 

@@ -99,11 +99,12 @@ def test_layers_of_probabilities_are_valid_with_means_as_overviews(tmp_path: Pat
     p = np.random.default_rng(0).dirichlet(np.ones(3), (600, 530)).transpose(2, 0, 1).astype(np.float32)
     valid = np.ones((600, 530), bool)
     valid[:100, :200] = False
-    stored = to_bytes(p, valid)
+    stored, best = to_bytes(p), to_bytes(p.max(axis=0, keepdims=True))
+    stored[:, ~valid] = best[:, ~valid] = 255
     with open_probabilities(tmp_path / "p.tif", 600, 530, ["a", "b", "c"], PLACE) as rows:
         rows.write(stored)
     with open_confidence(tmp_path / "c.tif", 600, 530, PLACE) as rows:
-        rows.write(to_bytes(p.max(axis=0, keepdims=True), valid))
+        rows.write(best)
     for name in ("p.tif", "c.tif"):
         assert cog_validate(tmp_path / name, strict=True) == (True, [], [])
     with rasterio.open(tmp_path / "p.tif") as written:

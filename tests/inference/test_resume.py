@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -48,7 +49,7 @@ def test_kills_at_any_moment_and_resume_give_the_same_bytes(tmp_path: Path) -> N
     subprocess.run(command(images, whole, model), check=True, capture_output=True)
     took = time.monotonic() - began
     rng, out, kills = np.random.default_rng(), tmp_path / "killed", 0
-    for _ in range(20):
+    for _ in range(10):
         resume = ["--resume"] if (tmp_path / ".killed.partial").exists() else []
         process = subprocess.Popen(
             command(images, out, model, *resume), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -112,3 +113,18 @@ def test_resume_without_unfinished_work_is_refused(tmp_path: Path) -> None:
     model, image = tiny_model(tmp_path / "m.onnx"), scene(tmp_path / "a.tif")
     with pytest.raises(LandcoverError, match="has no unfinished work"):
         landcover.predict(image, tmp_path / "out", model=model, resume=True)
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, image, out = tiny_model(tmp_path / "m.onnx"), scene(tmp_path / "a.tif"), tmp_path / "out"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("landcover.inference.predict.write_shares", full)
+        with pytest.raises(LandcoverError, match=r"the disk is full.*--resume"):
+            landcover.predict(image, out, model=model)
+    assert not out.exists()
+    landcover.predict(image, out, model=model, resume=True)
+    assert (out / "maps" / "a.tif").exists()

@@ -38,7 +38,11 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")] = False,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine, instead of all.")] = None,
     streams: Annotated[
-        int | None, typer.Option(help="Windows computed side by side, instead of the engine's choice.")
+        int | None, typer.Option(help="Windows computed side by side, instead of OpenVINO's choice.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: spread over a Ray cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster, such as ray://head:10001; else this machine.")
     ] = None,
 ) -> None:
     """Predict land cover maps and class shares from images.
@@ -66,6 +70,8 @@ def command(
         resume=resume,
         threads=threads,
         streams=streams,
+        engine=engine,  # type: ignore[arg-type]
+        address=address,
     )
     for warning in prediction.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -98,6 +98,11 @@ class Image:
         return self.sources[0]
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of one row of pixels in the files, all their bands."""
+        return sum(s.width * sum(np.dtype(t).itemsize for t in s.dtypes) for s in self.sources)
+
+    @property
     def place(self) -> Place | None:
         """Where it lies; None when that isn't known."""
         return Place.of(self.source)

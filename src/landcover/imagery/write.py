@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from landcover.files import scratch, whole
@@ -17,6 +20,7 @@ from landcover.imagery.cog import TILE, Halve, is_large, mean, most_frequent, ti
 from landcover.imagery.image import Place
 from landcover.legend import Legend
 
+LITTLE = 8 * 2**20  # bytes: a disk with less is full
 PROBABILITY_SCALE = 250
 PROBABILITY_NO_DATA = 255
 
@@ -91,6 +95,17 @@ def write_map(path: Path, codes: npt.NDArray[np.uint8], legend: Legend, place: P
 
 
 @contextmanager
+def told_when_full(path: Path) -> Iterator[None]:
+    """Raise OSError with ENOSPC where GDAL fails to write because the disk is full; it does not say why."""
+    try:
+        yield
+    except RasterioError as error:
+        if shutil.disk_usage(path.parent).free > LITTLE:
+            raise
+        raise OSError(errno.ENOSPC, "No space left on device", str(path)) from error
+
+
+@contextmanager
 def _create(
     path: Path, height: int, width: int, count: int, nodata: int, place: Place | None, halve: Halve
 ) -> Iterator[Any]:
@@ -100,10 +115,13 @@ def _create(
         profile |= dict(crs=place.crs, transform=place.transform)
     with whole(path) as finished:
         if not is_large(height, width):
-            with rasterio.open(finished, "w", driver="GTiff", compress="deflate", **profile) as target:
+            with (
+                told_when_full(path),
+                rasterio.open(finished, "w", driver="GTiff", compress="deflate", **profile) as target,
+            ):
                 yield target
             return
-        with scratch(path) as folder:
+        with scratch(path) as folder, told_when_full(path):
             with rasterio.open(folder / "rows.tif", "w", **tiled(**profile)) as target:
                 yield target
             write_cog(folder / "rows.tif", finished, halve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from landcover.errors import LandcoverError
 from landcover.inference.modelfile import Card, read_model
 
+LARGE = 512 * 512  # px: windows from here on keep several threads busy
+THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.3 GB for windows of 1024 px
 Precision = Literal["auto", "bf16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Floats = npt.NDArray[np.float32]
@@ -118,7 +121,7 @@ class Engine:
             while not idle[shape]:
                 yield from finish()
             request = idle[shape].pop()
-            request.start_async({i: array[None] for i, array in enumerate(arrays)})
+            request.start_async({i: array[None] for i, array in enumerate(arrays)}, share_inputs=True)
             waiting.append((key, (shape, request)))
         while waiting:
             yield from finish()
@@ -138,8 +141,11 @@ class Engine:
             }
             if self.resources.threads:
                 settings["INFERENCE_NUM_THREADS"] = self.resources.threads
-            if self.resources.streams:
-                settings["NUM_STREAMS"] = self.resources.streams
+            streams = self.resources.streams
+            if not streams and shape[0] * shape[1] >= LARGE:
+                streams = -(-(self.resources.threads or os.cpu_count() or 1) // THREADS_A_STREAM)
+            if streams:
+                settings["NUM_STREAMS"] = streams
             self._compiled[shape] = self._core.compile_model(
                 self._extend(model) if self._extend else model, "CPU", settings
             )

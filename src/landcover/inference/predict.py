@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import rasterio
-from rasterio.errors import RasterioError
 
 from landcover import __version__
 from landcover.chips.folder import find_images, open_chips
@@ -27,6 +27,7 @@ from landcover.imagery.bandfiles import DOWNLOADED, gather, is_product, product_
 from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Reading
 from landcover.inference.areas import area_table, write_areas
+from landcover.inference.cluster import compute_on_cluster
 from landcover.inference.engine import Engine, Precision, Resources
 from landcover.inference.items import write_items
 from landcover.inference.journal import Journal
@@ -34,15 +35,14 @@ from landcover.inference.layers import Layers
 from landcover.inference.modelfile import Card
 from landcover.inference.novelty import unlike
 from landcover.inference.report import write_report
-from landcover.inference.rows import Plan, Row, compute
+from landcover.inference.rows import Plan, Row, Task, compute
 from landcover.inference.scene import Assembly, Found, plan_scene
 from landcover.legend import Legend
 from landcover.shares.decode import override
 from landcover.weights import box_model
 
-# Bytes: two rows of JPEG 2000 tiles of four bands must fit, or each is decoded again and again.
-JP2_CACHE = 256 * 2**20
-LITTLE = 2**20  # bytes: with less than this, a disk is full
+TILES = 1024  # px: as high as blocks of common files are
+Where = Literal["local", "ray"]
 RESULTS = (
     "maps",
     "probabilities",
@@ -92,6 +92,8 @@ def predict(
     resume: bool = False,
     threads: int | None = None,
     streams: int | None = None,
+    engine: Where = "local",
+    address: str | None = None,
     intro: str = "",
 ) -> Prediction:
     """Predict the land cover of images.
@@ -116,7 +118,9 @@ def predict(
     remote : allow inputs on the network: `https://…`, `s3://bucket/key`, `/vsis3/bucket/key`
     overwrite : replace what `out` holds
     resume : go on where a killed run stopped
-    threads, streams : of the engine; None leaves the choice to it. They don't change a byte of the result
+    threads, streams : of the processor; None leaves the choice to OpenVINO
+    engine : `local` computes in this process, `ray` on a Ray cluster; the bytes are the same
+    address : of the cluster, such as ray://head:10001; None starts workers on this machine
     intro : a sentence for the report to open with
 
     Raises
@@ -124,16 +128,16 @@ def predict(
     LandcoverError : an input, the model, the options or the folder are at fault; nothing is left behind then.
         Only when the disk is full, what is finished stays to go on with
     """
-    engine = Engine(Path(model) if model is not None else box_model(), precision, Resources(threads, streams))
-    card, out = engine.card, Path(out)
+    if engine not in get_args(Where):
+        raise LandcoverError("--engine", f"is {engine!r}", "local or ray", "mend it")
+    loaded = Engine(Path(model) if model is not None else box_model(), precision, Resources(threads, streams))
+    card, out = loaded.card, Path(out)
     layers = Layers.of(card, override(card.decoder, decoder), probabilities, confidence)
-    engine.extend(layers.extend)
+    loaded.extend(layers.extend)
     paths = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs, part)
     reading = Reading(card.bands, tuple(bands) if bands else None, scale, offset, remote)
-    tiles = JP2_CACHE if any(is_product(p) or p.suffix.lower() == ".jp2" for p in paths.values()) else CACHE
     with (
         _told_when_full(out),
-        rasterio.Env(GDAL_CACHEMAX=tiles),
         staged(out, overwrite, RESULTS, resume) as stage,
     ):
         journal = Journal(stage)
@@ -145,20 +149,27 @@ def predict(
             "scale": scale,
             "offset": offset,
             "decoder": layers.decoder.to_dict(),
-            "precision": engine.precision,
+            "precision": loaded.precision,
             "window": size,
             "overlap": lap,
         }
         record: dict[str, Any] = {
             "landcover": __version__,
             "versions": {"python": platform.python_version(), "openvino": version("openvino")},
-            "model": {"file": engine.path.name, "sha256": sha256(engine.path)},
+            "model": {"file": loaded.path.name, "sha256": sha256(loaded.path)},
             "legend": card.legend.to_dict(),
             "options": options,
         }
         plans = [plan_scene(name, path, reading, size, lap) for name, path in paths.items()]
         journal.begin(out, record | {"layers": list(layers.bands)}, plans)
-        found = _run(plans, engine, layers, journal, stage)
+        if engine == "ray":
+            rows = partial(compute_on_cluster, engine=loaded, layers=layers, address=address)
+        else:
+            rows = partial(compute, engine=loaded, layers=layers)
+        # blocks that a row of windows touches must fit, or each is decoded again and again
+        cache = max(CACHE, max((size + TILES) * p.row_bytes for p in plans))
+        with rasterio.Env(GDAL_CACHEMAX=cache):
+            found = _run(plans, rows, layers, card, journal, stage)
         shares = pd.DataFrame.from_dict(
             {f.plan.id: _shares(f, layers, card.legend) for f in found},
             orient="index",
@@ -172,28 +183,45 @@ def predict(
             write_areas(stage / "areas.csv", areas)
         warnings = [f"{f.plan.id}: {text}" for f in found for text in f.warnings]
         record |= {"warnings": warnings, "images": [f.facts() for f in found]}
-        write_report(stage / "report.html", paths, shares, card.legend, card.bands, reading, record, intro)
-        write_items(stage, found, record, card, engine.path)
+        with rasterio.Env(GDAL_CACHEMAX=CACHE):
+            write_report(
+                stage / "report.html", paths, shares, card.legend, card.bands, reading, record, intro
+            )
+        write_items(stage, found, record, card, loaded.path)
         write_text(stage / "predict.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return Prediction(out, shares, areas, tuple(warnings))
 
 
-def _run(plans: Sequence[Plan], engine: Engine, layers: Layers, journal: Journal, stage: Path) -> list[Found]:
+def _run(
+    plans: Sequence[Plan],
+    rows: Callable[[Iterable[Task]], Iterator[Row]],
+    layers: Layers,
+    card: Card,
+    journal: Journal,
+    stage: Path,
+) -> list[Found]:
     """Compute what no earlier run has finished, and write layers and journal scene by scene."""
     found = {f.plan.id: f for f in journal.finished(plans)}
-    waiting = {p.id: Assembly(p, layers, journal.folder) for p in plans if p.id not in found}
-    tasks = [(a.plan, row) for a in waiting.values() for row in range(a.next, len(a.plan.rows.starts))]
+    waiting: dict[str, Assembly] = {}
+
+    def tasks() -> Iterator[Task]:
+        for plan in plans:
+            if plan.id not in found:
+                scene = waiting[plan.id] = Assembly(plan, layers, journal.folder)
+                for index in range(scene.next, len(plan.rows.starts)):
+                    yield plan, index
+
     with _progress(len(plans), len(found)) as tell:
-        for row in compute(tasks, engine, layers):
+        for row in rows(tasks()):
             scene = waiting[row.plan.id]
             scene.add(row)
             tell(row)
             if row.index + 1 == len(row.plan.rows.starts):
-                scene.finish(stage, engine.card.legend)
+                scene.finish(stage, card.legend)
                 known = Found(
                     row.plan,
                     scene.tally,
-                    tuple(_warnings(scene, engine.card)),
+                    tuple(_warnings(scene, card)),
                     sha256(*row.plan.files) if row.plan.files else None,
                 )
                 journal.add(known)
@@ -272,9 +300,8 @@ def _told_when_full(out: Path) -> Iterator[None]:
     """Tell of a full disk in one line."""
     try:
         yield
-    except (OSError, RasterioError) as error:
-        folder = next(p for p in (out, *out.parents) if p.exists())
-        if shutil.disk_usage(folder).free > LITTLE:
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
             raise
         raise LandcoverError(
             out, "can't be written: the disk is full", "more space", "free some, and go on with --resume"

@@ -39,6 +39,7 @@ class Plan:
     files : local files that hold it
     notes : sentences on what to know before using it
     taken : when, as `when_taken` tells
+    row_bytes : of one row of pixels, as they are read; rows are read again from memory, if that is kept
     """
 
     id: str
@@ -48,6 +49,7 @@ class Plan:
     files: tuple[Path, ...]
     notes: tuple[str, ...]
     taken: str | None
+    row_bytes: int
     place: Place | None
     rows: Axis
     columns: Axis
@@ -93,6 +95,11 @@ class Tally:
             self.area += float(areas.sum())
             self.no_data_area += float(areas.sum(where=~valid)) if missing else 0.0
 
+    def look(self, pixels: Floats, valid: Valid) -> None:
+        """Count the numbers of an image, bands × height × width."""
+        self.histogram.add(pixels, valid)
+        self.negative += int((pixels < 0).any(axis=0).sum()) if pixels.min() < 0 else 0
+
     def merge(self, other: Tally) -> None:
         """Add what was counted over another part of the scene."""
         self.sums += other.sums
@@ -130,64 +137,66 @@ class Row:
 def compute(tasks: Iterable[Task], engine: Engine, layers: Layers) -> Iterator[Row]:
     """Compute rows of windows, in their order.
 
-    The next row is read while windows are computed, and windows of several rows are under way at once.
+    The next window is read while others are computed, and windows of several rows are under way at once.
 
     Parameters
     ----------
     engine : extended by `layers`
     """
-    with closing(_ahead(_read(tasks, layers))) as read:
-        windows = (window for row in read for window in row.windows())
+    with closing(_ahead(_read(tasks, layers))) as windows:
         for (row, column, areas), outputs in engine.run(windows):
             row.add(column, areas, outputs)
             if column + 1 == len(row.plan.columns.starts):
                 yield row.finished()
 
 
-def _read(tasks: Iterable[Task], layers: Layers) -> Generator[_Building]:
+Window = tuple[tuple["_Building", int, Sums | None], Arrays]
+
+
+def _read(tasks: Iterable[Task], layers: Layers) -> Generator[Window]:
     for plan, rows in groupby(tasks, key=lambda task: task[0]):
         with plan.reading.open(plan.path) as image:
             for _, index in rows:
-                yield _Building(plan, index, image, layers)
+                yield from _Building(plan, index, layers).windows(image)
 
 
 class _Building:
     """A row of windows on its way through the engine."""
 
-    def __init__(self, plan: Plan, index: int, image: Image, layers: Layers) -> None:
+    def __init__(self, plan: Plan, index: int, layers: Layers) -> None:
         self.plan, self.index, self.layers = plan, index, layers
         self.y, self.part = plan.rows.starts[index], plan.rows.part(index)
-        height, width = min(plan.rows.sizes[index], plan.rows.length), plan.columns.length
-        self.pixels, self.valid = image.read(self.y, 0, height, width)
-        part, classes = self.part, len(layers.codes)
-        fresh = slice(part.enter, part.end)
-        self.tally = Tally.empty(classes, len(self.pixels))
-        self.tally.histogram.add(self.pixels[:, fresh], self.valid[fresh])
-        self.tally.negative = int((self.pixels[:, fresh] < 0).any(axis=0).sum())
+        part, width, classes = self.part, plan.columns.length, len(layers.codes)
+        self.valid = np.empty((part.end - part.enter, width), bool)
+        self.tally = Tally.empty(classes, len(plan.reading.wanted))
         self.done = [np.empty((n, part.end - part.begin, width), np.uint8) for n in layers.bands.values()]
         self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
         self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
         self.right = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
 
-    def windows(self) -> Iterator[tuple[tuple[_Building, int, Sums | None], Arrays]]:
+    def windows(self, image: Image) -> Iterator[Window]:
         """Windows from left to right: the key, with areas of the pixels that no other window shares; what the
         engine takes.
 
         Beyond the edge of an image smaller than a window, pixels are reflected.
         """
-        columns, own = self.plan.columns, slice(self.part.begin, self.part.end)
-        height = self.plan.rows.sizes[self.index]
+        rows, columns = self.part, self.plan.columns
+        size = self.plan.rows.sizes[self.index]
         for column, (x, width) in enumerate(zip(columns.starts, columns.sizes, strict=True)):
             part = columns.part(column)
-            window = self.pixels[:, :, x : x + width]
-            if window.shape[1:] != (height, width):
-                beyond = ((0, 0), (0, height - window.shape[1]), (0, width - window.shape[2]))
-                window = np.pad(window, beyond, mode="reflect")
-            counted = np.zeros((1, height, width), np.float32)
-            alone = self.valid[own, x + part.begin : x + part.end]
+            inside = (min(size, self.plan.rows.length), min(width, columns.length))
+            pixels, valid = image.read(self.y, x, *inside)
+            fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
+            self.valid[:, x + part.enter : x + part.end] = valid[fresh]
+            self.tally.look(pixels[:, *fresh], valid[fresh])
+            if inside != (size, width):
+                beyond = ((0, 0), (0, size - inside[0]), (0, width - inside[1]))
+                pixels = np.pad(pixels, beyond, mode="reflect")
+            counted = np.zeros((1, size, width), np.float32)
+            own = np.s_[rows.begin : rows.end, part.begin : part.end]
             areas = self._areas(x + part.begin, x + part.end)
-            counted[0, own, part.begin : part.end] = alone if areas is None else alone * areas
-            yield (self, column, areas), (np.ascontiguousarray(window), counted)
+            counted[0, *own] = valid[own] if areas is None else valid[own] * areas
+            yield (self, column, areas), (pixels, counted)
 
     def add(self, column: int, areas: Sums | None, outputs: Arrays) -> None:
         """Take in what the engine gives for one window; windows come from left to right."""
@@ -209,7 +218,7 @@ class _Building:
 
     def finished(self) -> Row:
         """The row, when its last window is in."""
-        above = self.valid[self.part.enter : self.part.begin]
+        above = self.valid[: self.part.begin - self.part.enter]
         return Row(self.plan, self.index, self.done, self.top, self.bottom, above, self.tally)
 
     def _seam(self, x: int, p: Floats) -> None:
@@ -232,7 +241,7 @@ class _Building:
         self.tally.add(sums, valid, areas)
 
     def _valid(self, left: int, right: int) -> Valid:
-        return self.valid[self.part.begin : self.part.end, left:right]
+        return self.valid[self.part.begin - self.part.enter :, left:right]
 
     def _areas(self, left: int, right: int) -> Sums | None:
         top, height = self.y + self.part.begin, self.part.end - self.part.begin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int)
             image.files,
             image.notes,
             when_taken(image.source),
+            image.row_bytes,
             image.place,
             Axis.cover(image.height, window, overlap),
             Axis.cover(image.width, window, overlap),
@@ -120,11 +122,15 @@ class Assembly:
             file.close()
         for layer, path in self._paths.items():
             (out / layer).mkdir(parents=True, exist_ok=True)
-            lines = np.memmap(path, np.uint8, "r", shape=(height, self.layers.bands[layer], width))
-            with self._open(layer, out / layer / f"{self.plan.id}.tif", legend) as rows:
+            line = (self.layers.bands[layer], width)
+            with (
+                self._open(layer, out / layer / f"{self.plan.id}.tif", legend) as rows,
+                path.open("rb") as kept,
+            ):
                 for y in range(0, height, ROWS_AT_ONCE):
-                    rows.write(lines[y : y + ROWS_AT_ONCE].transpose(1, 0, 2))
-            del lines
+                    portion = (min(ROWS_AT_ONCE, height - y), *line)
+                    read = np.fromfile(kept, np.uint8, math.prod(portion)).reshape(portion)
+                    rows.write(read.transpose(1, 0, 2))
             path.unlink()
         self._state.unlink(missing_ok=True)
 
