@@ -13,7 +13,9 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md")
+PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md")
+TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
+EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 DECODERS = ("counts", "mean", "calibrated")
 PARTS = ("val", "test", "elsewhere")
 
@@ -116,6 +118,49 @@ def precision() -> str:
     return rows([f"{found['chips']} test chips", ""], body) + f"\n\nMeasured at commit {found['commit']}."
 
 
+def scene() -> str:
+    """Whole scenes: speed and memory of every way."""
+    found, body = read("scene"), []
+    for one in found["scenes"]:
+        for way, figures in one["ways"].items():
+            alone = one["ways"].get(way.replace("landcover", "engine alone"), figures)["seconds"]
+            body.append(
+                [
+                    f"{one['side']} × {one['side']}",
+                    way,
+                    f"{figures['seconds']:.1f}",
+                    f"{figures['mpx_per_second']:.2f}",
+                    f"{alone / figures['seconds']:.2f}" if way.startswith("landcover") else "",
+                    f"{figures['cpu_seconds']:.0f}",
+                    f"{figures['peak_mib']:.0f}",
+                ]
+            )
+    header = ["scene, px", "way", "seconds", "Mpx/s", "of the engine's speed", "processor, s", "peak, MiB"]
+    largest = found["scenes"][-1]["ways"]
+    cost = largest["engine alone bf16"]["overlap_cost"]
+    return (
+        rows(header, body)
+        + f"\n\nOverlap costs {cost:.1%} of the largest scene. Measured at commit {found['commit']} on "
+        + f"{found['machine']['processor']}, {found['machine']['cores']} cores."
+    )
+
+
+def costs() -> str:
+    """What a map of a territory costs at the measured speed."""
+    speed = read("scene")["scenes"][-1]["ways"]["landcover bf16"]["mpx_per_second"]
+    body = []
+    for name, area in TERRITORIES.items():
+        hours = area * 1e4 / (speed * 1e6) / 3600
+        for times, often in ((1, "yearly"), (12, "monthly")):
+            euro = hours * times * EURO_AN_HOUR
+            body.append([name, often, f"{area * times / 100:,.0f}", f"{hours * times:.1f}", f"{euro:.2f} €"])
+    header = ["territory at 10 m", "maps", "Mpx a year", "hours of one machine a year", "a year"]
+    return rows(header, body) + (
+        f"\n\nAt {speed:.1f} Mpx/s, with two cores at {EURO_AN_HOUR:.2f} € an hour; finding, downloading and "
+        "storing the images, which costs more, is not in it."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -126,6 +171,8 @@ TABLES: dict[str, Callable[[], str]] = {
         box_seeds,
         finetune,
         precision,
+        scene,
+        costs,
     )
 }
 
