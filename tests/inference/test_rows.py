@@ -59,7 +59,7 @@ def test_a_model_that_returns_its_input_gives_it_back_in_any_order_and_after_any
     steps[:, empty] = 0
     with TemporaryDirectory() as name:
         folder = Path(name)
-        plan = plan_scene("x", write(folder / "x.tif", steps / 250), Reading(), window, overlap)
+        plan = plan_scene("x", write(folder / "x.tif", steps / 250), Reading(), window, overlap, 40)
         tasks = [(plan, index) for index in range(len(plan.rows.starts))]
 
         scene = Assembly(plan, LAYERS, folder)
@@ -79,6 +79,10 @@ def test_a_model_that_returns_its_input_gives_it_back_in_any_order_and_after_any
         assert scene.tally.pixels == empty.size
         assert np.isclose(scene.tally.area, height * width / 100, rtol=1e-3)
         assert sum(scene.tally.histogram.counts[0]) > 0 or empty.any()
+        step = plan.step
+        wanted = np.where(empty, np.nan, steps / 250)[:, ::step, ::step]
+        picture = np.load(folder / "x.npy")
+        assert np.allclose(picture, wanted, equal_nan=True)
 
         order = [tasks[i] for i in rng.permutation(len(tasks))]
         mixed = {row.index: row for row in compute(order, Echo(), LAYERS)}  # type: ignore[arg-type]
@@ -95,4 +99,5 @@ def test_a_model_that_returns_its_input_gives_it_back_in_any_order_and_after_any
         assert bytes_of(folder / "stopped") == bytes_of(folder / "once")
         assert again.tally.numbers() == scene.tally.numbers()
         assert np.array_equal(again.tally.sums, scene.tally.sums)
+        assert np.array_equal(np.load(folder / "x.npy"), picture, equal_nan=True)
         assert np.array_equal(again.tally.histogram.counts, scene.tally.histogram.counts)

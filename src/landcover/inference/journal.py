@@ -11,6 +11,7 @@ import numpy as np
 
 from landcover.errors import LandcoverError
 from landcover.files import PROGRESS, write_text
+from landcover.inference.layers import Floats
 from landcover.inference.novelty import Histogram
 from landcover.inference.rows import Plan, Tally
 from landcover.inference.scene import Found
@@ -62,6 +63,11 @@ class Journal:
         line = {"id": found.plan.id, "warnings": found.warnings, "sha256": found.sha256, "tally": tally}
         with self._finished.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def picture(self, plan: Plan) -> Floats:
+        """Every `step`-th pixel of a scene, bands × height × width; NaN where there is no data."""
+        found: Floats = np.load(self.folder / f"{plan.id}.npy")
+        return found
 
     def finished(self, plans: Sequence[Plan]) -> list[Found]:
         """Scenes that need nothing more; a line that was cut off doesn't count."""

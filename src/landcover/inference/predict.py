@@ -34,10 +34,11 @@ from landcover.inference.journal import Journal
 from landcover.inference.layers import Layers
 from landcover.inference.modelfile import Card
 from landcover.inference.novelty import unlike
-from landcover.inference.report import write_report
+from landcover.inference.report import MOST_PICTURES, write_report
 from landcover.inference.rows import Plan, Row, Task, compute
 from landcover.inference.scene import Assembly, Found, plan_scene
 from landcover.legend import Legend
+from landcover.report.pictures import MOST_SIDE
 from landcover.shares.decode import override
 from landcover.weights import box_model
 
@@ -160,7 +161,10 @@ def predict(
             "legend": card.legend.to_dict(),
             "options": options,
         }
-        plans = [plan_scene(name, path, reading, size, lap) for name, path in paths.items()]
+        plans = [
+            plan_scene(name, path, reading, size, lap, MOST_SIDE if number < MOST_PICTURES else 0)
+            for number, (name, path) in enumerate(paths.items())
+        ]
         journal.begin(out, record | {"layers": list(layers.bands)}, plans)
         if engine == "ray":
             rows = partial(compute_on_cluster, engine=loaded, layers=layers, address=address)
@@ -183,10 +187,8 @@ def predict(
             write_areas(stage / "areas.csv", areas)
         warnings = [f"{f.plan.id}: {text}" for f in found for text in f.warnings]
         record |= {"warnings": warnings, "images": [f.facts() for f in found]}
-        with rasterio.Env(GDAL_CACHEMAX=CACHE):
-            write_report(
-                stage / "report.html", paths, shares, card.legend, card.bands, reading, record, intro
-            )
+        pictures = {p.id: journal.picture(p) for p in plans if p.step}
+        write_report(stage / "report.html", pictures, shares, card.legend, card.bands, record, intro)
         write_items(stage, found, record, card, loaded.path)
         write_text(stage / "predict.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return Prediction(out, shares, areas, tuple(warnings))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from landcover.imagery.image import Reading, open_raster
+from landcover.imagery.image import open_raster
 from landcover.legend import Legend
 from landcover.report.figures import share_bars
 from landcover.report.page import Fact, Figure, Section, Table, number, swatches, write_page
@@ -20,11 +21,10 @@ MOST_PICTURES = 12
 
 def write_report(
     path: Path,
-    images: Mapping[str, Path],
+    pictures: Mapping[str, npt.NDArray[np.float32]],
     shares: pd.DataFrame,
     legend: Legend,
     bands: Sequence[str],
-    reading: Reading,
     record: Mapping[str, Any],
     intro: str = "",
 ) -> None:
@@ -33,7 +33,7 @@ def write_report(
     Parameters
     ----------
     path : the page; maps are looked for in `maps/` beside it
-    images : files by id
+    pictures : of images by id, bands × height × width; NaN where there is no data
     shares : of each image, by id
     bands : the model's
     record : what predict.json holds
@@ -69,11 +69,11 @@ def write_report(
         Section(
             "Map",
             "Image in natural colours beside its map."
-            + (f" The first {MOST_PICTURES} of {len(images):,}." if len(images) > MOST_PICTURES else "")
+            + (f" The first {len(pictures)} of {len(shares):,}." if len(shares) > len(pictures) else "")
             + " Where the map looks wrong, the shares are wrong too.",
             [
-                _pictures(path.parent / "maps" / f"{name}.tif", name, file, legend, bands, reading)
-                for name, file in list(images.items())[:MOST_PICTURES]
+                _pictures(path.parent / "maps" / f"{name}.tif", name, pixels, legend, bands)
+                for name, pixels in pictures.items()
             ],
         ),
         Section("How it was made", _made(record)),
@@ -103,16 +103,15 @@ def _table(mean: pd.Series[float], legend: Legend) -> Table:
 
 
 def _pictures(
-    map_file: Path, name: str, file: Path, legend: Legend, bands: Sequence[str], reading: Reading
+    map_file: Path, name: str, pixels: npt.NDArray[np.float32], legend: Legend, bands: Sequence[str]
 ) -> Figure:
     with open_raster(map_file) as source:
         codes = source.read(1, out_shape=_thin(source.height, source.width))
     row = []
     if {"B02", "B03", "B04"} <= set(bands):
-        with reading.open(file) as image:
-            pixels, valid = image.look(MOST_SIDE)
         colours = pixels[[list(bands).index(b) for b in ("B02", "B03", "B04")]]
-        row.append(Panel(image_rgb(colours, valid), "image", f"Image {name} in natural colours"))
+        seen = image_rgb(np.nan_to_num(colours), np.asarray(~np.isnan(colours[0])))
+        row.append(Panel(seen, "image", f"Image {name} in natural colours"))
     row.append(Panel(map_rgb(codes, legend), "map", f"Map of {name}"))
     return panels(row, name, legend, sorted(set(np.unique(codes).tolist())))
 

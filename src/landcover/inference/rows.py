@@ -40,6 +40,7 @@ class Plan:
     notes : sentences on what to know before using it
     taken : when, as `when_taken` tells
     row_bytes : of one row of pixels, as they are read; rows are read again from memory, if that is kept
+    step : every how many px a pixel is kept for a picture; 0 for no picture
     """
 
     id: str
@@ -50,6 +51,7 @@ class Plan:
     notes: tuple[str, ...]
     taken: str | None
     row_bytes: int
+    step: int
     place: Place | None
     rows: Axis
     columns: Axis
@@ -123,6 +125,8 @@ class Row:
         edge of the scene
     valid : pixels with data in the seam above, overlap × width
     tally : of the finished rows; its histogram and negative numbers are also of the seam above
+    picture : numbers of every `step`-th pixel of the seam above and the finished rows, bands × rows ×
+        columns; NaN where there is no data
     """
 
     plan: Plan
@@ -132,6 +136,7 @@ class Row:
     bottom: Floats
     valid: Valid
     tally: Tally
+    picture: Floats
 
 
 def compute(tasks: Iterable[Task], engine: Engine, layers: Layers) -> Iterator[Row]:
@@ -172,6 +177,7 @@ class _Building:
         self.done = [np.empty((n, part.end - part.begin, width), np.uint8) for n in layers.bands.values()]
         self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
         self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
+        self.picture = np.full((len(plan.reading.wanted), *self._picked(0, width)[0]), np.nan, np.float32)
         self.right = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
 
     def windows(self, image: Image) -> Iterator[Window]:
@@ -189,6 +195,7 @@ class _Building:
             fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
             self.valid[:, x + part.enter : x + part.end] = valid[fresh]
             self.tally.look(pixels[:, *fresh], valid[fresh])
+            self._keep(pixels[:, *fresh], valid[fresh], x + part.enter)
             if inside != (size, width):
                 beyond = ((0, 0), (0, size - inside[0]), (0, width - inside[1]))
                 pixels = np.pad(pixels, beyond, mode="reflect")
@@ -219,7 +226,21 @@ class _Building:
     def finished(self) -> Row:
         """The row, when its last window is in."""
         above = self.valid[: self.part.begin - self.part.enter]
-        return Row(self.plan, self.index, self.done, self.top, self.bottom, above, self.tally)
+        return Row(self.plan, self.index, self.done, self.top, self.bottom, above, self.tally, self.picture)
+
+    def _picked(self, left: int, right: int) -> tuple[tuple[int, int], tuple[slice, slice], slice]:
+        """Pixels of these columns that the picture takes: how many, which, and its columns."""
+        step, top = self.plan.step, self.y + self.part.enter
+        if not step:
+            return (0, 0), (slice(0), slice(0)), slice(0)
+        bottom, y, x = self.y + self.part.end, -top % step, -left % step
+        count = (-(-(bottom - top - y) // step), -(-(right - left - x) // step))
+        first = (left + x) // step
+        return (max(count[0], 0), max(count[1], 0)), np.s_[y::step, x::step], slice(first, first + count[1])
+
+    def _keep(self, pixels: Floats, valid: Valid, x: int) -> None:
+        _, picked, columns = self._picked(x, x + pixels.shape[2])
+        self.picture[:, :, columns] = np.where(valid[picked], pixels[:, *picked], np.float32(np.nan))
 
     def _seam(self, x: int, p: Floats) -> None:
         self._strips(x, p)

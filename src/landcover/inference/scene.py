@@ -15,7 +15,7 @@ from landcover.files import whole
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Reading, when_taken
 from landcover.imagery.write import Rows, open_confidence, open_map, open_probabilities
-from landcover.inference.layers import Bytes, Layers
+from landcover.inference.layers import Bytes, Floats, Layers
 from landcover.inference.rows import Plan, Row, Tally
 from landcover.inference.windows import Axis
 from landcover.legend import Legend
@@ -23,8 +23,12 @@ from landcover.legend import Legend
 ROWS_AT_ONCE = 512
 
 
-def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int) -> Plan:
+def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int, picture: int = 0) -> Plan:
     """Open a scene, and say how it is cut into windows.
+
+    Parameters
+    ----------
+    picture : longest side of the picture that is kept of it, px; 0 for none
 
     Raises
     ------
@@ -40,6 +44,7 @@ def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int)
             image.notes,
             when_taken(image.source),
             image.row_bytes,
+            -(-max(image.height, image.width) // picture) if picture else 0,
             image.place,
             Axis.cover(image.height, window, overlap),
             Axis.cover(image.width, window, overlap),
@@ -87,12 +92,14 @@ class Assembly:
     def __init__(self, plan: Plan, layers: Layers, folder: Path) -> None:
         self.plan, self.layers, self.next, self._height = plan, layers, 0, 0
         self.tally = Tally.empty(len(layers.codes), len(plan.reading.wanted))
+        self._pictures: list[Floats] = []
+        self._picture = folder / f"{plan.id}.npy"
         self._state = folder / f"{plan.id}.npz"
         if self._state.exists():
             with np.load(self._state) as kept:
                 facts = json.loads(str(kept["facts"]))
                 self.next, self._height = facts.pop("next"), facts.pop("height")
-                self._bottom = kept["bottom"]
+                self._bottom, self._pictures = kept["bottom"], [kept["picture"]]
                 self.tally = replace(self.tally, sums=kept["sums"], **facts)
                 self.tally.histogram.counts = kept["histogram"]
         self._paths = {name: folder / f"{plan.id}.{name}" for name in layers.bands}
@@ -111,12 +118,13 @@ class Assembly:
             self._write(self.layers.hide(self.layers.of_pixels(seam), row.valid))
         self._write(row.layers)
         self.tally.merge(row.tally)
+        self._pictures.append(row.picture)
         self._bottom, self.next = row.bottom, row.index + 1
         if self.next < len(self.plan.rows.starts):
             self._keep()
 
     def finish(self, out: Path, legend: Legend) -> None:
-        """Write the layers, each into a folder of its name in `out`, and remove what was kept."""
+        """Write the layers, each into a folder of its name in `out`, and keep but the picture."""
         height, width = self.plan.rows.length, self.plan.columns.length
         for file in self._files:
             file.close()
@@ -132,6 +140,8 @@ class Assembly:
                     read = np.fromfile(kept, np.uint8, math.prod(portion)).reshape(portion)
                     rows.write(read.transpose(1, 0, 2))
             path.unlink()
+        if self.plan.step:
+            np.save(self._picture, np.concatenate(self._pictures, axis=1))
         self._state.unlink(missing_ok=True)
 
     def _open(self, layer: str, path: Path, legend: Legend) -> AbstractContextManager[Rows]:
@@ -157,6 +167,7 @@ class Assembly:
                 file,
                 facts=json.dumps(facts),
                 bottom=self._bottom,
+                picture=np.concatenate(self._pictures, axis=1),
                 sums=self.tally.sums,
                 histogram=self.tally.histogram.counts,
             )
