@@ -139,10 +139,11 @@ class Assembly:
                     portion = (min(ROWS_AT_ONCE, height - y), *line)
                     read = np.fromfile(kept, np.uint8, math.prod(portion)).reshape(portion)
                     rows.write(read.transpose(1, 0, 2))
-            path.unlink()
         if self.plan.step:
             np.save(self._picture, np.concatenate(self._pictures, axis=1))
-        self._state.unlink(missing_ok=True)
+        self._state.unlink(missing_ok=True)  # first: a state without its rows can't be gone on with
+        for path in self._paths.values():
+            path.unlink()
 
     def _open(self, layer: str, path: Path, legend: Legend) -> AbstractContextManager[Rows]:
         size = (self.plan.rows.length, self.plan.columns.length)
