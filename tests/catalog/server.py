@@ -18,6 +18,7 @@ CORE = "https://api.stacspec.org/v1.0.0/core"
 SEARCH = "https://api.stacspec.org/v1.0.0/item-search"
 QUERY = SEARCH + "#query"
 FILTER = SEARCH + "#filter"
+SERVED: set[int] = set()  # ports
 
 
 class Server(ThreadingHTTPServer):
@@ -52,6 +53,10 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def serve(folder: Path) -> Iterator[Server]:
     server = Server(folder)
+    while server.server_port in SERVED:  # GDAL would remember what it had read at this address
+        server.server_close()
+        server = Server(folder)
+    SERVED.add(server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
