@@ -125,7 +125,7 @@ def test_hectares_of_counts_are_those_of_the_map(tmp_path: Path, model: Path) ->
     found = landcover.predict(path, tmp_path / "out", model=model, decoder="counts").areas
     codes = read_tiff(tmp_path / "out" / "maps" / "i.tif")[0]
     with rasterio.open(path) as source:
-        hectares = pixel_areas(Place.of(source), 0, 0, 130, 90)
+        hectares = pixel_areas(Place.of(source), np.arange(130), np.arange(90))
     assert hectares is not None
     counted = np.bincount(codes.ravel(), np.broadcast_to(hectares, codes.shape).ravel(), 10)
     assert np.allclose(found["area_ha"], counted)

@@ -23,8 +23,8 @@ NEAR = 250.0  # m to either side of such a point, for the derivatives
 Floats = npt.NDArray[np.float64]
 
 
-def pixel_areas(place: Place | None, y: int, x: int, height: int, width: int) -> Floats | None:
-    """Area of each pixel of a window.
+def pixel_areas(place: Place | None, rows: npt.ArrayLike, columns: npt.ArrayLike) -> Floats | None:
+    """Area of the pixels where rows and columns meet.
 
     For a geographic grid with rows along parallels it is exact: the zone of the ellipsoid between two
     parallels (`zone_area`). Elsewhere the area of one pixel is |∂r/∂column × ∂r/∂row|, where r is the point
@@ -35,17 +35,17 @@ def pixel_areas(place: Place | None, y: int, x: int, height: int, width: int) ->
     Parameters
     ----------
     place : CRS and transform of the whole image
-    y, x, height, width : the window, px
+    rows, columns : numbers of rows and columns; those between pixels, such as the middle of a block of them,
+        give the area in between
 
     Returns
     -------
-    areas : hectares, height × 1 where all pixels of a row are alike, else height × width; 0 off the Earth;
-        None when the place is not known
+    areas : hectares, rows × columns; 0 off the Earth; None when the place is not known
 
     Examples
     --------
     >>> from rasterio import CRS, Affine
-    >>> pixel_areas(Place(CRS.from_epsg(32631), Affine(10, 0, 500_000, 0, -10, 0)), 0, 0, 1, 1).round(8)
+    >>> pixel_areas(Place(CRS.from_epsg(32631), Affine(10, 0, 500_000, 0, -10, 0)), [0], [0]).round(8)
     array([[0.010008]])
     """
     if place is None or not place.crs:
@@ -55,22 +55,25 @@ def pixel_areas(place: Place | None, y: int, x: int, height: int, width: int) ->
         return None
     t = place.transform
     if earth.to_degrees is None and t.b == t.d == 0:
-        edges = t.f + t.e * np.arange(y, y + height + 1)
+        edges = t.f + t.e * np.add.outer(rows, [0, 1])
         latitudes = np.clip(edges * earth.unit, -math.pi / 2, math.pi / 2)
-        rows = abs(np.diff(zone_area(latitudes, earth.a, earth.e2))) * abs(t.a * earth.unit)
-        return np.asarray(rows[:, None] / HECTARE)
+        zones = abs(np.diff(zone_area(latitudes, earth.a, earth.e2)))
+        return np.broadcast_to(zones * abs(t.a * earth.unit) / HECTARE, (len(zones), np.size(columns)))
     size = max(math.hypot(t.a, t.d), math.hypot(t.b, t.e)) * earth.metres  # of a pixel
-    step = max(1, int(LATTICE / size))
-    nodes_y = np.arange(y // step, (y + height - 1) // step + 2)
-    nodes_x = np.arange(x // step, (x + width - 1) // step + 2)
-    nodes = _at(place, earth, nodes_x * step + 0.5, nodes_y * step + 0.5, NEAR / size) / HECTARE
-    down, i = np.modf(np.arange(y, y + height) / step - nodes_y[0])
-    right, j = np.modf(np.arange(x, x + width) / step - nodes_x[0])
+    apart = max(1, int(LATTICE / size))
+    y, x = np.asarray(rows) / apart, np.asarray(columns) / apart
+    if not y.size or not x.size:
+        return np.zeros((y.size, x.size))
+    nodes_y = np.arange(int(y.min()), int(y.max()) + 2)
+    nodes_x = np.arange(int(x.min()), int(x.max()) + 2)
+    nodes = _at(place, earth, nodes_x * apart + 0.5, nodes_y * apart + 0.5, NEAR / size) / HECTARE
+    down, i = np.modf(y - nodes_y[0])
+    right, j = np.modf(x - nodes_x[0])
     above, left = i.astype(np.intp), j.astype(np.intp)
-    rows = nodes[above] + down[:, None] * (nodes[above + 1] - nodes[above])
-    areas: Floats = np.diff(rows, axis=1)[:, left]
+    between = nodes[above] + down[:, None] * (nodes[above + 1] - nodes[above])
+    areas: Floats = np.diff(between, axis=1)[:, left]
     areas *= right
-    areas += rows[:, left]
+    areas += between[:, left]
     return areas
 
 

@@ -97,10 +97,13 @@ class Image:
         """The open raster that gives the grid."""
         return self.sources[0]
 
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one row of pixels in the files, all their bands."""
-        return sum(s.width * sum(np.dtype(t).itemsize for t in s.dtypes) for s in self.sources)
+    def cache(self, rows: int) -> int:
+        """Bytes of the blocks that `rows` rows of pixels touch: with these kept, none is decoded twice."""
+        return sum(
+            (-(-(rows - 1) // high) + 1) * high * source.width * np.dtype(kind).itemsize
+            for source in self.sources
+            for (high, _), kind in zip(source.block_shapes, source.dtypes, strict=True)
+        )
 
     @property
     def place(self) -> Place | None:

@@ -16,12 +16,14 @@ from landcover.errors import LandcoverError
 from landcover.inference.modelfile import Card, read_model
 
 LARGE = 512 * 512  # px: windows from here on keep several threads busy
-THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.3 GB for windows of 1024 px
+THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 640 px
+MOST_SHAPES = 2  # compiled at a time: a scene's row of windows has no more
 Precision = Literal["auto", "bf16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Floats = npt.NDArray[np.float32]
 Arrays = tuple[npt.NDArray[Any], ...]
 Key = TypeVar("Key")
+Shape = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Engine:
         self.precision = "bf16" if able and precision != "float32" else "float32"
         self._model, self.card = read_model(path)
         self._extend: Callable[[Any], Any] | None = None
-        self._compiled: dict[tuple[int, int], Any] = {}
+        self._compiled: dict[Shape, Any] = {}  # the last used is the last
 
     def extend(self, extend: Callable[[Any], Any]) -> Engine:
         """Compute more than the probabilities: `extend` gets the model and gives one with further outputs."""
@@ -103,26 +105,29 @@ class Engine:
         key, outputs : float32 probabilities, classes × height × width, and what `extend` added; they are
             overwritten once the next are asked for
         """
-        waiting: deque[tuple[Key, Any]] = deque()
-        idle: dict[tuple[int, int], list[Any]] = {}
+        waiting: deque[tuple[Key, Shape, Any]] = deque()
+        idle: dict[Shape, list[Any]] = {}
 
         def finish() -> Iterator[tuple[Key, Arrays]]:
-            key, (shape, request) = waiting.popleft()
+            key, shape, request = waiting.popleft()
             request.wait()
             yield key, tuple(tensor.data[0] for tensor in request.output_tensors)
-            idle[shape].append(request)
+            if shape in idle:
+                idle[shape].append(request)
 
         for key, arrays in inputs:
             shape = (arrays[0].shape[1], arrays[0].shape[2])
+            compiled = self._compile(shape)
+            for dropped in idle.keys() - self._compiled.keys():
+                del idle[dropped]
             if shape not in idle:
-                compiled = self._compile(shape)
                 number = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
                 idle[shape] = [compiled.create_infer_request() for _ in range(number + 1)]
             while not idle[shape]:
                 yield from finish()
             request = idle[shape].pop()
             request.start_async({i: array[None] for i, array in enumerate(arrays)}, share_inputs=True)
-            waiting.append((key, (shape, request)))
+            waiting.append((key, shape, request))
         while waiting:
             yield from finish()
 
@@ -131,8 +136,12 @@ class Engine:
         for _, (found, *_) in self.run((None, (image,)) for image in images):
             yield found.copy()
 
-    def _compile(self, shape: tuple[int, int]) -> Any:
-        if shape not in self._compiled:
+    def _compile(self, shape: Shape) -> Any:
+        if shape in self._compiled:
+            self._compiled[shape] = self._compiled.pop(shape)
+        else:
+            while len(self._compiled) >= MOST_SHAPES:
+                del self._compiled[next(iter(self._compiled))]
             model = self._model.clone()
             model.reshape([1, len(self.card.bands), *shape])
             settings: dict[str, Any] = {

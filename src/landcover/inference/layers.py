@@ -16,6 +16,7 @@ from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE, to_b
 from landcover.inference.modelfile import Card
 from landcover.shares.decode import Decoder
 
+BLOCK = 32  # px; the sides of windows are multiples of it
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.float64]
@@ -78,18 +79,18 @@ class Layers:
     def extend(self, model: Any) -> Any:
         """A model (OpenVINO) with further outputs: layers, and sums by row.
 
-        It takes a second input, 1 × 1 × height × width: the area of each pixel, 0 for one that doesn't count.
-        Behind the probabilities it gives the layers (of the map: the index of the class), and the decoder's
-        sums over columns, in pixels and in area, each 1 × classes × height.
+        It takes a second input, uint8 1 × 1 × height × width: 1 for each pixel that counts. Behind the
+        probabilities it gives the layers and the decoder's sums over blocks of 1 × 32 px, 1 × classes ×
+        height × blocks.
         """
         import openvino
         import openvino.opset13 as ops
 
         p = model.output(0).get_node().input_value(0)
-        height, width = p.get_partial_shape()[2], p.get_partial_shape()[3]
-        areas = ops.parameter(openvino.PartialShape([1, 1, height, width]), np.float32, "areas")
+        _, classes, height, width = p.get_shape()
+        counts = ops.parameter(openvino.PartialShape([1, 1, height, width]), np.uint8, "counts")
         winner = ops.topk(p, np.int64(1), 1, "max", "none", index_element_type="i32").output(1)
-        outputs = [p, ops.convert(winner, "u8")]
+        outputs = [p, ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0))]
 
         def as_bytes(values: Any) -> Any:
             scaled = ops.multiply(values, np.float32(PROBABILITY_SCALE))
@@ -100,16 +101,16 @@ class Layers:
         if self.confidence:
             outputs.append(as_bytes(ops.reduce_max(p, np.array([1]), keep_dims=True)))
         if self.decoder.kind == "counts":
-            classes = np.arange(len(self.codes), dtype=np.int32).reshape(1, -1, 1, 1)
-            decoded = ops.convert(ops.equal(winner, classes), "f32")
+            each = np.arange(classes, dtype=np.int32).reshape(1, -1, 1, 1)
+            decoded = ops.convert(ops.equal(winner, each), "f32")
         elif self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
             tiny = np.finfo(np.float32).tiny
             scores = ops.log(ops.maximum(p, tiny))
             decoded = ops.softmax(ops.multiply(scores, np.float32(1 / self.decoder.temperature)), 1)
         else:
             decoded = p
-        counts = ops.convert(ops.greater(areas, np.float32(0)), "f32")
-        for weights in (counts, areas):
-            outputs.append(ops.reduce_sum(ops.multiply(decoded, weights), np.array([3])))
+        counted = ops.multiply(decoded, ops.convert(counts, "f32"))
+        blocks = ops.reshape(counted, np.array([1, classes, height, width // BLOCK, BLOCK]), False)
+        outputs.append(ops.reduce_sum(blocks, np.array([4])))
         results = [ops.result(o) for o in outputs]
-        return openvino.Model(results, [*model.get_parameters(), areas], "layers")
+        return openvino.Model(results, [*model.get_parameters(), counts], "layers")

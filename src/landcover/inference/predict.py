@@ -6,6 +6,7 @@ import errno
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,6 @@ from landcover.report.pictures import MOST_SIDE
 from landcover.shares.decode import override
 from landcover.weights import box_model
 
-TILES = 1024  # px: as high as blocks of common files are
 Where = Literal["local", "ray"]
 RESULTS = (
     "maps",
@@ -170,9 +170,7 @@ def predict(
             rows = partial(compute_on_cluster, engine=loaded, layers=layers, address=address)
         else:
             rows = partial(compute, engine=loaded, layers=layers)
-        # blocks that a row of windows touches must fit, or each is decoded again and again
-        cache = max(CACHE, max((size + TILES) * p.row_bytes for p in plans))
-        with rasterio.Env(GDAL_CACHEMAX=cache):
+        with rasterio.Env(GDAL_CACHEMAX=max(CACHE, *(p.cache for p in plans))):
             found = _run(plans, rows, layers, card, journal, stage)
         shares = pd.DataFrame.from_dict(
             {f.plan.id: _shares(f, layers, card.legend) for f in found},
@@ -219,12 +217,14 @@ def _run(
             scene.add(row)
             tell(row)
             if row.index + 1 == len(row.plan.rows.starts):
-                scene.finish(stage, card.legend)
+                with ThreadPoolExecutor(1) as beside:
+                    digest = beside.submit(sha256, *row.plan.files)
+                    scene.finish(stage, card.legend)
                 known = Found(
                     row.plan,
                     scene.tally,
                     tuple(_warnings(scene, card)),
-                    sha256(*row.plan.files) if row.plan.files else None,
+                    digest.result() if row.plan.files else None,
                 )
                 journal.add(known)
                 found[row.plan.id] = known

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Image, Place, Reading
 from landcover.inference.engine import Arrays, Engine
-from landcover.inference.layers import Bytes, Floats, Layers, Sums
+from landcover.inference.layers import BLOCK, Bytes, Floats, Layers, Sums
 from landcover.inference.novelty import Histogram
 from landcover.inference.windows import Axis
 
@@ -39,7 +39,7 @@ class Plan:
     files : local files that hold it
     notes : sentences on what to know before using it
     taken : when, as `when_taken` tells
-    row_bytes : of one row of pixels, as they are read; rows are read again from memory, if that is kept
+    cache : bytes that GDAL keeps of the files, so that no block is decoded twice
     step : every how many px a pixel is kept for a picture; 0 for no picture
     """
 
@@ -50,7 +50,7 @@ class Plan:
     files: tuple[Path, ...]
     notes: tuple[str, ...]
     taken: str | None
-    row_bytes: int
+    cache: int
     step: int
     place: Place | None
     rows: Axis
@@ -86,16 +86,19 @@ class Tally:
         """Nothing counted yet."""
         return cls(np.zeros((2, classes)), Histogram(bands))
 
-    def add(self, sums: Sums, valid: Valid, areas: Sums | None) -> None:
-        """Count pixels, height × width, and what the decoder found in them."""
-        self.sums += sums
-        self.pixels += valid.size
+    def count(self, valid: Valid, place: Place | None, y: int) -> None:
+        """Count the pixels of rows of a scene, height × width, from row `y` on, and their areas."""
         missing = valid.size - int(np.count_nonzero(valid))
+        self.pixels += valid.size
         self.no_data += missing
+        blocks = np.arange(0, valid.shape[1], BLOCK)
+        sizes = np.diff(blocks, append=valid.shape[1])
+        areas = pixel_areas(place, np.arange(y, y + len(valid)), blocks + (sizes - 1) / 2)
         if areas is not None:
-            areas = np.broadcast_to(areas, valid.shape)
-            self.area += float(areas.sum())
-            self.no_data_area += float(areas.sum(where=~valid)) if missing else 0.0
+            self.area += float((areas * sizes).sum())
+            if missing:
+                seen = np.add.reduceat(valid.view(np.uint8), blocks, axis=1, dtype=np.uint8)
+                self.no_data_area += float((areas * (sizes - seen)).sum())
 
     def look(self, pixels: Floats, valid: Valid) -> None:
         """Count the numbers of an image, bands × height × width."""
@@ -149,13 +152,13 @@ def compute(tasks: Iterable[Task], engine: Engine, layers: Layers) -> Iterator[R
     engine : extended by `layers`
     """
     with closing(_ahead(_read(tasks, layers))) as windows:
-        for (row, column, areas), outputs in engine.run(windows):
-            row.add(column, areas, outputs)
+        for (row, column), outputs in engine.run(windows):
+            row.add(column, outputs)
             if column + 1 == len(row.plan.columns.starts):
                 yield row.finished()
 
 
-Window = tuple[tuple["_Building", int, Sums | None], Arrays]
+Window = tuple[tuple["_Building", int], Arrays]
 
 
 def _read(tasks: Iterable[Task], layers: Layers) -> Generator[Window]:
@@ -179,10 +182,17 @@ class _Building:
         self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
         self.picture = np.full((len(plan.reading.wanted), *self._picked(0, width)[0]), np.nan, np.float32)
         self.right = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
+        columns, own = plan.columns, np.arange(self.y + part.begin, self.y + part.end)
+        blocks = [np.arange(0, size, BLOCK) + (BLOCK - 1) / 2 for size in columns.sizes]
+        seams = np.add.outer(columns.seams, np.arange(columns.overlap)).ravel()
+        self.block_areas = pixel_areas(
+            plan.place, np.arange(plan.rows.sizes[index]) + self.y,
+            np.concatenate([x + middles for x, middles in zip(columns.starts, blocks, strict=True)]),
+        )  # fmt: skip
+        self.seam_areas = pixel_areas(plan.place, own, seams)
 
     def windows(self, image: Image) -> Iterator[Window]:
-        """Windows from left to right: the key, with areas of the pixels that no other window shares; what the
-        engine takes.
+        """Windows from left to right: the key; what the engine takes, where pixels of no other window count.
 
         Beyond the edge of an image smaller than a window, pixels are reflected.
         """
@@ -199,33 +209,33 @@ class _Building:
             if inside != (size, width):
                 beyond = ((0, 0), (0, size - inside[0]), (0, width - inside[1]))
                 pixels = np.pad(pixels, beyond, mode="reflect")
-            counted = np.zeros((1, size, width), np.float32)
+            counts = np.zeros((1, size, width), np.uint8)
             own = np.s_[rows.begin : rows.end, part.begin : part.end]
-            areas = self._areas(x + part.begin, x + part.end)
-            counted[0, *own] = valid[own] if areas is None else valid[own] * areas
-            yield (self, column, areas), (pixels, counted)
+            counts[0, *own] = valid[own]
+            yield (self, column), (pixels, counts)
 
-    def add(self, column: int, areas: Sums | None, outputs: Arrays) -> None:
+    def add(self, column: int, outputs: Arrays) -> None:
         """Take in what the engine gives for one window; windows come from left to right."""
-        p, index, *others, sums, hectares = outputs
+        p, *layers, sums = outputs
         x, part = self.plan.columns.starts[column], self.plan.columns.part(column)
         p = p[:, self.part.enter : self.part.leave]
         if column:
             fade = self.plan.columns.fade
-            seam = self.right + (p[:, :, part.enter : part.begin] - self.right) * fade
-            self._seam(x + part.enter, seam)
+            self._seam(column - 1, self.right + (p[:, :, part.enter : part.begin] - self.right) * fade)
         self.right = p[:, :, part.end : part.leave].copy()
         self._strips(x + part.begin, p[:, :, part.begin : part.end])
         inside = np.s_[:, self.part.begin : self.part.end, part.begin : part.end]
-        codes = np.array(self.layers.codes, np.uint8)[index[inside]]
-        known = np.stack([s.sum(axis=1, dtype=np.float64) for s in (sums, hectares)])
-        if areas is None:
-            known[1] = 0
-        self._put(x + part.begin, [codes, *(o[inside] for o in others)], known, areas)
+        self._put(x + part.begin, [layer[inside] for layer in layers])
+        self.tally.sums[0] += sums.sum(axis=(1, 2), dtype=np.float64)
+        if self.block_areas is not None:
+            first = column * self.plan.columns.sizes[0] // BLOCK
+            areas = self.block_areas[:, first : first + sums.shape[2]]
+            self.tally.sums[1] += (sums * areas).sum(axis=(1, 2))
 
     def finished(self) -> Row:
         """The row, when its last window is in."""
         above = self.valid[: self.part.begin - self.part.enter]
+        self.tally.count(self.valid[len(above) :], self.plan.place, self.y + self.part.begin)
         return Row(self.plan, self.index, self.done, self.top, self.bottom, above, self.tally, self.picture)
 
     def _picked(self, left: int, right: int) -> tuple[tuple[int, int], tuple[slice, slice], slice]:
@@ -242,31 +252,26 @@ class _Building:
         _, picked, columns = self._picked(x, x + pixels.shape[2])
         self.picture[:, :, columns] = np.where(valid[picked], pixels[:, *picked], np.float32(np.nan))
 
-    def _seam(self, x: int, p: Floats) -> None:
+    def _seam(self, index: int, p: Floats) -> None:
+        x, width = self.plan.columns.seams[index], p.shape[2]
         self._strips(x, p)
         own = p[:, self.part.begin - self.part.enter : self.part.end - self.part.enter]
-        areas, valid = self._areas(x, x + p.shape[2]), self._valid(x, x + p.shape[2])
-        sums = self.layers.sums_of_pixels(own, valid, areas)
-        self._put(x, self.layers.of_pixels(own), sums, areas)
+        areas = None if self.seam_areas is None else self.seam_areas[:, index * width : (index + 1) * width]
+        self.tally.sums += self.layers.sums_of_pixels(own, self._valid(x, x + width), areas)
+        self._put(x, self.layers.of_pixels(own))
 
     def _strips(self, x: int, p: Floats) -> None:
         self.top[:, :, x : x + p.shape[2]] = p[:, : self.top.shape[1]]
         self.bottom[:, :, x : x + p.shape[2]] = p[:, p.shape[1] - self.bottom.shape[1] :]
 
-    def _put(self, x: int, found: list[npt.NDArray[Any]], sums: Sums, areas: Sums | None) -> None:
+    def _put(self, x: int, found: list[npt.NDArray[Any]]) -> None:
         end = x + found[0].shape[2]
-        valid = self._valid(x, end)
-        self.layers.hide(found, valid)
+        self.layers.hide(found, self._valid(x, end))
         for layer, piece in zip(self.done, found, strict=True):
             layer[:, :, x:end] = piece
-        self.tally.add(sums, valid, areas)
 
     def _valid(self, left: int, right: int) -> Valid:
         return self.valid[self.part.begin - self.part.enter :, left:right]
-
-    def _areas(self, left: int, right: int) -> Sums | None:
-        top, height = self.y + self.part.begin, self.part.end - self.part.begin
-        return pixel_areas(self.plan.place, top, left, height, right - left)
 
 
 def _ahead(items: Generator[T]) -> Generator[T]:

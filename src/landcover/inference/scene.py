@@ -43,7 +43,7 @@ def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int,
             image.files,
             image.notes,
             when_taken(image.source),
-            image.row_bytes,
+            image.cache(window),
             -(-max(image.height, image.width) // picture) if picture else 0,
             image.place,
             Axis.cover(image.height, window, overlap),
@@ -111,10 +111,13 @@ class Assembly:
     def add(self, row: Row) -> None:
         """Take in the next row of windows."""
         if row.index:
-            fade = self.plan.rows.fade[:, None]
-            seam = self._bottom + (row.top - self._bottom) * fade
-            areas = pixel_areas(self.plan.place, self._height, 0, *row.valid.shape)
-            self.tally.add(self.layers.sums_of_pixels(seam, row.valid, areas), row.valid, areas)
+            seam = row.top - self._bottom
+            seam *= self.plan.rows.fade[:, None]
+            seam += self._bottom
+            height, width = row.valid.shape
+            areas = pixel_areas(self.plan.place, self._height + np.arange(height), np.arange(width))
+            self.tally.sums += self.layers.sums_of_pixels(seam, row.valid, areas)
+            self.tally.count(row.valid, self.plan.place, self._height)
             self._write(self.layers.hide(self.layers.of_pixels(seam), row.valid))
         self._write(row.layers)
         self.tally.merge(row.tally)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
-from matplotlib.image import imsave
 
 from landcover.legend import Legend
 from landcover.report.page import Figure
@@ -98,6 +97,8 @@ def panels(
 
 def _png(rgb: RGB) -> str:
     buffer = BytesIO()
+    from matplotlib.image import imsave  # here: it takes memory that a scene can use before
+
     imsave(buffer, np.ascontiguousarray(rgb), format="png", metadata={"Software": "landcover"})
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
