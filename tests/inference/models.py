@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from landcover.inference.modelfile import BandStatistics, Card
+from landcover.inference.modelfile import BandStatistics, Card, Novelty
 from landcover.legend import S2GLC
 from landcover.networks.segmenter import Segmenter
 from landcover.shares.decode import Decoder
@@ -23,6 +24,12 @@ def card(window: int = 64, overlap: int = 16, decoder: Decoder | None = None) ->
         classes=S2GLC.label_codes,
         bands=BANDS,
         statistics=tuple(BandStatistics(m, m / 3, m / 4, m, m * 3) for m in (400.0, 600.0, 500.0, 3000.0)),
+        novelty=Novelty(
+            tuple(np.log([4e6, 6e6, 5e6, 3e7])),
+            tuple(map(tuple, (np.eye(4) + 1) / 4)),
+            distance=4.0,
+            share=0.1,
+        ),
         window=window,
         overlap=overlap,
         decoder=decoder or Decoder("calibrated", 1.2, 0.01, (0.125,) * 8),

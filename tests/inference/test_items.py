@@ -80,7 +80,10 @@ def test_items_are_valid_and_true_to_their_files(
     out = tmp_path / "out"
     found = landcover.predict(path, out, model=model, probabilities=True, confidence=True)
     item = check(schemas, out / "items" / "scene.json")
-    assert set(item["assets"]) == {"map", "probabilities", "confidence", "shares", "areas"}
+    assert set(item["assets"]) == {"map", "probabilities", "confidence", "novelty", "shares", "areas"}
+    coarse = item["assets"]["novelty"]
+    assert coarse["proj:shape"] == [17, 17]
+    assert coarse["proj:transform"] == [320, 0, 600_000, 0, -320, 5_000_000]
     for asset in item["assets"].values():
         content = (out / "items" / asset["href"]).read_bytes()
         assert asset["file:size"] == len(content)

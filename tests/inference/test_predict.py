@@ -57,6 +57,7 @@ def test_the_prediction_folder_holds_its_contract(tmp_path: Path, model: Path) -
         "maps/scene.tif",
         "probabilities/scene.tif",
         "confidence/scene.tif",
+        "novelty/scene.tif",
         "items/scene.json",
         "items/model.json",
         "distributions.csv",

@@ -18,8 +18,10 @@ import torch
 from conftest import Run, is_one_line, scene_and_mask
 
 import landcover
+from landcover.chips.tables import read_shares
 from landcover.errors import LandcoverError
 from landcover.inference.modelfile import read_model
+from landcover.shares.score import score
 from landcover.training import checkpoint
 from landcover.training.export import trained_weights
 
@@ -27,8 +29,9 @@ from .recipes import tiny_recipe
 
 
 def outcome(run: Path) -> tuple[bytes, bytes]:
-    """What must not depend on stops: the best weights and the model file."""
-    return (run / "checkpoint" / "best.safetensors").read_bytes(), (run / "model.onnx").read_bytes()
+    """What must not depend on stops: the best weights, the model file and its int8 copy."""
+    names = ("checkpoint/best.safetensors", "model.onnx", "model.int8.onnx")
+    return tuple((run / name).read_bytes() for name in names)
 
 
 @pytest.fixture
@@ -40,7 +43,8 @@ def test_the_run_folder_holds_its_contract(small_chips: Path, recipe: Path, tmp_
     run = landcover.train(recipe, small_chips, tmp_path / "run")
     names = {p.name for p in run.folder.iterdir()}
     assert names == {
-        "recipe.toml", "history.csv", "curves.svg", "checkpoint", "model.onnx", "card.md", "run.json"
+        "recipe.toml", "history.csv", "curves.svg", "checkpoint", "model.onnx", "model.int8.onnx", "card.md",
+        "run.json",
     }  # fmt: skip
     facts = json.loads((run.folder / "run.json").read_text())
     assert facts["export_difference"] < 1e-4
@@ -52,6 +56,27 @@ def test_the_run_folder_holds_its_contract(small_chips: Path, recipe: Path, tmp_
     assert card.decoder.kind == "calibrated"
     assert card.recipe["seed"] == 3
     landcover.predict(small_chips, tmp_path / "predicted", model=run.model, part="val")
+
+
+def test_the_int8_copy_maps_nearly_the_same_and_its_score_is_in_the_card(
+    small_chips: Path, recipe: Path, tmp_path: Path
+) -> None:
+    run = landcover.train(recipe, small_chips, tmp_path / "run")
+    exact, small = (
+        landcover.predict(small_chips, tmp_path / p, model=run.model, part="val", precision=p)  # type: ignore[arg-type]
+        for p in ("float32", "int8")
+    )
+    assert abs(exact.shares - small.shares).to_numpy().max() < 0.05
+    assert not exact.shares.equals(small.shares)
+    record = json.loads((small.folder / "predict.json").read_text())
+    assert record["model"]["file"] == "model.int8.onnx"
+    assert record["options"]["precision"] == "int8"
+    _, card = read_model(run.model)
+    true = read_shares(small_chips / "train_labels.csv").loc[small.shares.index]
+    assert card.scores["kl_int8"] == pytest.approx(score(small.shares, true).kl, rel=1e-3)
+    (run.folder / "model.int8.onnx").unlink()
+    with pytest.raises(landcover.LandcoverError, match=r"no model.int8.onnx beside"):
+        landcover.predict(small_chips, tmp_path / "none", model=run.model, precision="int8")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(

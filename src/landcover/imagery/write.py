@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio import Affine
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -92,6 +93,26 @@ def write_map(path: Path, codes: npt.NDArray[np.uint8], legend: Legend, place: P
     """Write a whole map, height × width; see `open_map`."""
     with open_map(path, codes.shape[0], codes.shape[1], legend, place) as rows:
         rows.write(codes[None])
+
+
+def write_coarse(path: Path, values: npt.NDArray[np.float32], cell: int, place: Place | None = None) -> None:
+    """Write a quantity of cells of `cell` × `cell` px of an image, rows × columns; NaN where not known.
+
+    Parameters
+    ----------
+    place : of the image
+    """
+    profile: dict[str, Any] = dict(
+        height=values.shape[0], width=values.shape[1], dtype="float32", nodata=np.nan
+    )
+    if place is not None:
+        profile |= dict(crs=place.crs, transform=place.transform @ Affine.scale(cell))
+    with (
+        whole(path) as finished,
+        told_when_full(path),
+        rasterio.open(finished, "w", driver="GTiff", count=1, compress="deflate", **profile) as target,
+    ):
+        target.write(values, 1)
 
 
 @contextmanager

@@ -51,9 +51,8 @@ def compute_on_cluster(
     resources: Any = ray.cluster_resources
     number = max(1, int(resources().get("CPU", 1)) // threads)
     model = ray.put(engine.path.read_bytes())
-    wanted: Precision = "bf16" if engine.precision == "bf16" else "float32"
     kind: Any = ray.remote(num_cpus=threads, max_restarts=-1, max_task_retries=-1)(_Worker)
-    workers = [kind.remote(model, engine.path.name, wanted, threads, layers) for _ in range(number)]
+    workers = [kind.remote(model, engine.path.name, engine.precision, threads, layers) for _ in range(number)]
     under_way: deque[Any] = deque()
     for count, task in enumerate(tasks):
         if len(under_way) == number * IN_FLIGHT:

@@ -18,7 +18,8 @@ from landcover.inference.modelfile import Card, read_model
 LARGE = 512 * 512  # px: windows from here on keep several threads busy
 THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 640 px
 MOST_SHAPES = 2  # compiled at a time: a scene's row of windows has no more
-Precision = Literal["auto", "bf16", "float32"]
+Precision = Literal["auto", "bf16", "float32", "int8"]
+INT8 = ".int8.onnx"  # suffix of a quantised copy
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Floats = npt.NDArray[np.float32]
 Arrays = tuple[npt.NDArray[Any], ...]
@@ -51,11 +52,13 @@ class Engine:
     Parameters
     ----------
     path : model file
-    precision : `bf16`, `float32`, or `auto`: bf16 where the processor computes in it
+    precision : `bf16`, `float32`, `auto` (bf16 where the processor computes in it) or `int8`, which takes the
+        quantised copy beside the file, `<name>.int8.onnx`; what is not quantised in it is as by `auto`
     resources : threads and streams
 
     Attributes
     ----------
+    path : of the file in use
     card : the model's metadata
     precision : the one in use
 
@@ -65,11 +68,11 @@ class Engine:
     """
 
     card: Card
+    precision: Precision
 
     def __init__(self, path: Path, precision: Precision = "auto", resources: Resources | None = None) -> None:
         import openvino
 
-        self.path = path
         self.resources = resources or Resources()
         self._core = openvino.Core()
         able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -81,8 +84,18 @@ class Engine:
             raise LandcoverError(
                 "--precision", "is bf16", "a processor that computes in it", "use float32, or auto"
             )
-        self.precision = "bf16" if able and precision != "float32" else "float32"
+        if precision == "int8" and not path.name.endswith(INT8):
+            path = path.with_suffix(INT8)
+            if not path.exists():
+                raise LandcoverError(
+                    "--precision", f"is int8, and there is no {path.name} beside the model",
+                    "the quantised copy that training writes", "use bf16 or float32, or copy it there",
+                )  # fmt: skip
+        self.path = path
         self._model, self.card = read_model(path)
+        self._hint = "bf16" if able and precision != "float32" else "f32"
+        quantised = any(op.get_type_name() == "FakeQuantize" for op in self._model.get_ops())
+        self.precision = "int8" if quantised else "bf16" if self._hint == "bf16" else "float32"
         self._extend: Callable[[Any], Any] | None = None
         self._compiled: dict[Shape, Any] = {}  # the last used is the last
 
@@ -145,7 +158,7 @@ class Engine:
             model = self._model.clone()
             model.reshape([1, len(self.card.bands), *shape])
             settings: dict[str, Any] = {
-                "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
+                "INFERENCE_PRECISION_HINT": self._hint,
                 "PERFORMANCE_HINT": "THROUGHPUT",
             }
             if self.resources.threads:

@@ -12,11 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rasterio import Affine
+
 from landcover.files import write_text
 from landcover.imagery.cog import is_large
+from landcover.imagery.image import Place
 from landcover.imagery.stac import ANY_TIME, Json, classes, file_fields, footprint, item, projection
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE
 from landcover.inference.modelfile import Card
+from landcover.inference.novelty import CELL
 from landcover.inference.scene import Found
 
 TABLES = {"shares": "distributions.csv", "areas": "areas.csv"}
@@ -87,7 +91,10 @@ def scene_item(
         "landcover:options": record["options"],
     }
     geometry, bbox = None, None
+    coarse: Json = {}
     if scene.plan.place is not None:
+        cells = Place(scene.plan.place.crs, scene.plan.place.transform @ Affine.scale(CELL))
+        coarse = projection(cells, -(-facts["height"] // CELL), -(-facts["width"] // CELL))
         properties |= projection(scene.plan.place, facts["height"], facts["width"])
         if scene.tally.area:
             geometry, bbox = footprint(scene.plan.place, facts["height"], facts["width"])
@@ -116,6 +123,15 @@ def scene_item(
         "confidence": raster
         | layer
         | {"title": "Highest probability", "roles": ["data"], "bands": [{"name": "confidence"}]},
+        "novelty": {
+            "type": "image/tiff; application=geotiff",
+            "title": f"Distance from the training images; over {card.novelty.distance:.3g} is unusual",
+            "roles": ["metadata"],
+            "data_type": "float32",
+            "nodata": "nan",
+            "bands": [{"name": "distance"}],
+            **coarse,
+        },
     }
     files = {key: f"{'maps' if key == 'map' else key}/{scene.plan.id}.tif" for key in assets}
     assets = {

@@ -12,7 +12,6 @@ import numpy as np
 from landcover.errors import LandcoverError
 from landcover.files import PROGRESS, write_text
 from landcover.inference.layers import Floats
-from landcover.inference.novelty import Histogram
 from landcover.inference.rows import Plan, Tally
 from landcover.inference.scene import Found
 
@@ -60,7 +59,14 @@ class Journal:
     def add(self, found: Found) -> None:
         """Record that the layers of a scene are written."""
         tally = {**found.tally.numbers(), "sums": found.tally.sums.tolist()}
-        line = {"id": found.plan.id, "warnings": found.warnings, "sha256": found.sha256, "tally": tally}
+        line = {
+            "id": found.plan.id,
+            "tally": tally,
+            "distance": found.distance,
+            "unlike": found.unlike,
+            "warnings": found.warnings,
+            "sha256": found.sha256,
+        }
         with self._finished.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -78,7 +84,7 @@ class Journal:
         write_text(self._finished, "".join(line + "\n" for line in lines))
         known, found = {p.id: p for p in plans}, []
         for line in map(json.loads, lines):
-            plan, tally = known[line["id"]], line["tally"]
-            counted = Tally(np.array(tally.pop("sums")), Histogram(0), **tally)
-            found.append(Found(plan, counted, tuple(line["warnings"]), line["sha256"]))
+            plan, tally, warnings = known[line.pop("id")], line.pop("tally"), tuple(line.pop("warnings"))
+            counted = Tally(np.array(tally.pop("sums")), **tally)
+            found.append(Found(plan, counted, warnings=warnings, **line))
         return found

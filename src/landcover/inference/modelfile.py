@@ -16,7 +16,7 @@ from landcover.legend import Legend
 from landcover.shares.decode import Decoder
 
 KEY = "landcover"
-FORMAT = 1
+FORMAT = 2
 PERCENTILES = (1, 50, 99)
 
 
@@ -32,6 +32,23 @@ class BandStatistics:
 
 
 @dataclass(frozen=True)
+class Novelty:
+    """What cells of 32 × 32 px looked like in training, and how far from it is too far.
+
+    Attributes
+    ----------
+    mean, covariance : of the mean logarithm of each band in a cell
+    distance : that 99 % of the cells of the validation chips keep (Mahalanobis, see `distances`)
+    share : the largest share of the cells of a validation chip that lies beyond it
+    """
+
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    distance: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Card:
     """The metadata of a model file (docs/data-formats.md).
 
@@ -40,6 +57,7 @@ class Card:
     classes : code of the legend of each channel of the output
     bands : names, in the order of the input's channels; numbers are reflectance × 10,000
     statistics : of each band in training
+    novelty : how far from training a scene may be
     window, overlap : px
     recipe : as run, with every setting
     scores : what training measured on its validation chips
@@ -51,6 +69,7 @@ class Card:
     classes: tuple[int, ...]
     bands: tuple[str, ...]
     statistics: tuple[BandStatistics, ...]
+    novelty: Novelty
     window: int
     overlap: int
     decoder: Decoder
@@ -85,6 +104,12 @@ class Card:
                 classes=tuple(int(c) for c in data["classes"]),
                 bands=tuple(str(b) for b in data["bands"]),
                 statistics=tuple(BandStatistics(**s) for s in data["statistics"]),
+                novelty=Novelty(
+                    mean=tuple(map(float, data["novelty"]["mean"])),
+                    covariance=tuple(tuple(map(float, row)) for row in data["novelty"]["covariance"]),
+                    distance=float(data["novelty"]["distance"]),
+                    share=float(data["novelty"]["share"]),
+                ),
                 window=int(data["window"]),
                 overlap=int(data["overlap"]),
                 decoder=Decoder.from_dict(data["decoder"]),
@@ -107,7 +132,8 @@ class Card:
                 "a whole model file",
                 "use a file written by landcover train",
             ) from error
-        if not set(card.classes) <= set(card.legend.label_codes) or len(card.statistics) != len(card.bands):
+        numbers = {len(card.statistics), len(card.novelty.mean), *map(len, card.novelty.covariance)}
+        if not set(card.classes) <= set(card.legend.label_codes) or numbers != {len(card.bands)}:
             raise LandcoverError(
                 source,
                 "has metadata that contradict each other",

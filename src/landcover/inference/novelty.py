@@ -1,14 +1,19 @@
-"""Tell when an image's numbers look unlike those that the model was trained on, and why."""
+"""Novelty: how far an image is from those that the model was trained on, where, and the likely cause."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from landcover.inference.modelfile import BandStatistics
+from landcover.inference.modelfile import BandStatistics, Novelty
 
+CELL = 32  # px
+EVERY = 4  # px: rows and columns that are looked at
+FINEST = 0.01  # of logarithms: finer differences are not told
+USUAL = 99  # % of the cells of validation chips
 BINS_A_UNIT = 100
 MOST = 1e6
 SLACK = 1.3
@@ -16,23 +21,51 @@ BASELINE_OFFSET = 1000
 REFLECTANCE = 10_000
 
 
-class Histogram:
-    """Percentiles of each band of an image that is read piece by piece.
+class Sample:
+    """What is kept of the numbers of an image, or of a band of its rows, that is read piece by piece.
 
-    Numbers are counted in bins of ln(1 + DN × 10,000) that are 1 % wide, so that reflectances from 0 to 1 and
-    digital numbers are told alike.
+    Every fourth row and column is looked at. Numbers are counted in bins of ln(1 + DN × 10,000) that are 1 %
+    wide, so that reflectances from 0 to 1 and digital numbers are told alike; the same logarithms are added
+    up over cells of 32 × 32 px.
+
+    Parameters
+    ----------
+    bands : their number
+    top, bottom : first row of the image, and the one after the last
+    width : of the image, px
+
+    Attributes
+    ----------
+    counts : of each bin, bands × bins
+    sums : of the logarithms of each band and, last, of the pixels looked at, (bands + 1) × cells
     """
 
-    def __init__(self, bands: int) -> None:
-        top = int(np.log1p(MOST * REFLECTANCE) * BINS_A_UNIT) + 1
-        self.counts = np.zeros((bands, top), np.int64)
+    def __init__(self, bands: int, top: int, bottom: int, width: int) -> None:
+        bins = int(np.log1p(MOST * REFLECTANCE) * BINS_A_UNIT) + 1
+        self._first = top // CELL
+        self.counts = np.zeros((bands, bins), np.int64)
+        self.sums = np.zeros((bands + 1, -(-bottom // CELL) - self._first, -(-width // CELL)))
 
-    def add(self, pixels: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> None:
-        """Count the valid pixels of bands × height × width: every fourth row and column is enough."""
-        chosen = pixels[:, ::4, ::4][:, valid[::4, ::4]]
-        bins = np.log1p(chosen.clip(0, MOST) * np.float32(REFLECTANCE)) * BINS_A_UNIT
-        for counts, band in zip(self.counts, bins.astype(np.int64), strict=True):
+    def add(self, pixels: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], y: int, x: int) -> None:
+        """Look at bands × height × width, of which the first pixel is in row `y` and column `x`."""
+        seen = valid[::EVERY, ::EVERY]
+        logs = np.log1p(pixels[:, ::EVERY, ::EVERY].clip(0, MOST) * np.float32(REFLECTANCE))
+        bins = (logs[:, seen] * BINS_A_UNIT).astype(np.int64)
+        for counts, band in zip(self.counts, bins, strict=True):
             counts += np.bincount(band, minlength=len(counts))
+        sums = np.concatenate([np.where(seen, logs, 0), seen[None]], dtype=np.float64)
+        cells = []
+        for axis, start in ((1, y - self._first * CELL), (2, x)):
+            index = (start + EVERY * np.arange(sums.shape[axis])) // CELL
+            sums = np.add.reduceat(sums, np.flatnonzero(np.diff(index, prepend=-1)), axis=axis)
+            cells.append(slice(index[0], index[-1] + 1))
+        self.sums[:, *cells] += sums
+
+    def merge(self, other: Sample) -> None:
+        """Add what was seen in other rows of the image, which lie within these."""
+        self.counts += other.counts
+        first = other._first - self._first
+        self.sums[:, first : first + other.sums.shape[1]] += other.sums
 
     def percentile(self, q: float) -> npt.NDArray[np.float64]:
         """Percentile `q` of each band, to 1 %; NaN when nothing was counted."""
@@ -43,14 +76,52 @@ class Histogram:
         found: npt.NDArray[np.float64] = np.expm1((bins + 0.5) / BINS_A_UNIT) / REFLECTANCE
         return found
 
+    def means(self) -> npt.NDArray[np.float64]:
+        """Mean logarithm of each band in each cell, bands × rows × columns; NaN where data are too few."""
+        *sums, seen = self.sums
+        enough = seen >= (CELL // EVERY) ** 2 / 4
+        return np.where(enough, np.array(sums) / np.maximum(seen, 1), np.nan)
 
-def unlike(histogram: Histogram, trained: Sequence[BandStatistics], bands: Sequence[str]) -> list[str]:
+
+def distances(sample: Sample, trained: Novelty) -> npt.NDArray[np.float32]:
+    """How far each cell of an image is from those of training, rows × columns; NaN without data.
+
+    The Mahalanobis distance √((m − μ)ᵀ Σ⁻¹ (m − μ)) of the mean logarithms m of its bands: it sees what one
+    band after the other does not, such as a green that is usual beside a red that is usual with others.
+    Mahalanobis 1936, On the generalised distance in statistics.
+    """
+    off = sample.means() - np.array(trained.mean)[:, None, None]
+    inverse = np.linalg.inv(trained.covariance)
+    found: npt.NDArray[np.float32] = np.sqrt(np.einsum("ahw,ab,bhw->hw", off, inverse, off)).astype(
+        np.float32
+    )
+    return found
+
+
+def fit_novelty(training: npt.NDArray[np.float32], validation: npt.NDArray[np.float32]) -> Novelty:
+    """The novelty of a model file, from chips × bands × height × width; 0 in all bands is no data."""
+
+    def look(chip: npt.NDArray[np.float32]) -> Sample:
+        sample = Sample(len(chip), 0, *chip.shape[1:])
+        sample.add(chip, np.asarray(chip.any(axis=0)), 0, 0)
+        return sample
+
+    means = np.concatenate([look(chip).means().reshape(len(chip), -1) for chip in training], axis=1)
+    means = means[:, ~np.isnan(means[0])]
+    covariance = np.cov(means, bias=True) + FINEST**2 * np.eye(len(means))
+    known = Novelty(tuple(means.mean(axis=1).tolist()), tuple(map(tuple, covariance.tolist())), np.inf, 1.0)
+    found = [d[~np.isnan(d)] for d in (distances(look(chip), known) for chip in validation)]
+    limit = float(np.percentile(np.concatenate(found), USUAL))
+    return replace(known, distance=limit, share=max(float(np.mean(d > limit)) for d in found if len(d)))
+
+
+def likely_causes(sample: Sample, trained: Sequence[BandStatistics], bands: Sequence[str]) -> list[str]:
     """Sentences that name what looks wrong, with the likely cause; none when nothing does.
 
     An image passes when the median of each band lies within the range of training pixels (percentiles 1 to
     99, widened by 30 %) and its dark pixels are not all lifted by what an offset would add.
     """
-    median, dark = histogram.percentile(50), histogram.percentile(1)
+    median, dark = sample.percentile(50), sample.percentile(1)
     if np.isnan(median).any():
         return []
     usual = np.array([s.p50 for s in trained])

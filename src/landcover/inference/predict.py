@@ -27,6 +27,7 @@ from landcover.files import sha256, staged, write_text
 from landcover.imagery.bandfiles import DOWNLOADED, gather, is_product, product_id
 from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Reading
+from landcover.imagery.write import write_coarse
 from landcover.inference.areas import area_table, write_areas
 from landcover.inference.cluster import compute_on_cluster
 from landcover.inference.engine import Engine, Precision, Resources
@@ -34,7 +35,7 @@ from landcover.inference.items import write_items
 from landcover.inference.journal import Journal
 from landcover.inference.layers import Layers
 from landcover.inference.modelfile import Card
-from landcover.inference.novelty import unlike
+from landcover.inference.novelty import CELL, distances, likely_causes
 from landcover.inference.report import MOST_PICTURES, write_report
 from landcover.inference.rows import Plan, Row, Task, compute
 from landcover.inference.scene import Assembly, Found, plan_scene
@@ -48,6 +49,7 @@ RESULTS = (
     "maps",
     "probabilities",
     "confidence",
+    "novelty",
     "items",
     "distributions.csv",
     "areas.csv",
@@ -111,7 +113,8 @@ def predict(
     bands : which bands of the images stand for the model's, by name or number; None finds them
     scale, offset : the model's numbers, reflectance × 10,000, are `raw × scale + offset`; products say theirs
     decoder : `counts`, `mean` or `calibrated`, instead of the model's
-    precision : `bf16`, `float32` or `auto`, which is bf16 where the processor computes in it
+    precision : `bf16`, `float32`, `int8` (the quantised copy beside the model file) or `auto`, which is bf16
+        where the processor computes in it
     part : only this part of the splits.csv of chips folders
     window, overlap : px, instead of the model's (when resuming: of what was begun); they change the map
     probabilities : keep a layer of probabilities for each image
@@ -186,7 +189,17 @@ def predict(
         warnings = [f"{f.plan.id}: {text}" for f in found for text in f.warnings]
         record |= {"warnings": warnings, "images": [f.facts() for f in found]}
         pictures = {p.id: journal.picture(p) for p in plans if p.step}
-        write_report(stage / "report.html", pictures, shares, card.legend, card.bands, record, intro)
+        write_report(
+            stage / "report.html",
+            pictures,
+            shares,
+            areas,
+            card.legend,
+            card.bands,
+            card.novelty,
+            record,
+            intro,
+        )
         write_items(stage, found, record, card, loaded.path)
         write_text(stage / "predict.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return Prediction(out, shares, areas, tuple(warnings))
@@ -217,19 +230,31 @@ def _run(
             scene.add(row)
             tell(row)
             if row.index + 1 == len(row.plan.rows.starts):
-                with ThreadPoolExecutor(1) as beside:
-                    digest = beside.submit(sha256, *row.plan.files)
-                    scene.finish(stage, card.legend)
-                known = Found(
-                    row.plan,
-                    scene.tally,
-                    tuple(_warnings(scene, card)),
-                    digest.result() if row.plan.files else None,
-                )
-                journal.add(known)
-                found[row.plan.id] = known
+                found[row.plan.id] = _finish(scene, card, stage)
+                journal.add(found[row.plan.id])
                 del waiting[row.plan.id]
     return [found[p.id] for p in plans]
+
+
+def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
+    """Write the layers of a scene whose rows are all in."""
+    plan = scene.plan
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(sha256, *plan.files)
+        scene.finish(stage, card.legend)
+    distance = distances(scene.sample, card.novelty)
+    (stage / "novelty").mkdir(exist_ok=True)
+    write_coarse(stage / "novelty" / f"{plan.id}.tif", distance, CELL, plan.place)
+    known = distance[~np.isnan(distance)]
+    unlike = float(np.mean(known > card.novelty.distance)) if len(known) else None
+    return Found(
+        plan,
+        scene.tally,
+        float(np.median(known)) if len(known) else None,
+        unlike,
+        tuple(_warnings(scene, card, unlike)),
+        digest.result() if plan.files else None,
+    )
 
 
 def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Path]:
@@ -284,11 +309,18 @@ def _shares(found: Found, layers: Layers, legend: Legend) -> npt.NDArray[np.floa
     return row
 
 
-def _warnings(scene: Assembly, card: Card) -> list[str]:
+def _warnings(scene: Assembly, card: Card, unlike: float | None) -> list[str]:
     notes, tally = list(scene.plan.notes), scene.tally
     if tally.no_data == tally.pixels:
         return [*notes, "no pixel has data; the map is no_data"]
-    notes += unlike(tally.histogram, card.statistics, card.bands)
+    causes = likely_causes(scene.sample, card.statistics, card.bands)
+    if not causes and unlike is not None and unlike > card.novelty.share:
+        causes = [
+            f"{unlike:.0%} of it looks unlike the training images (of no validation chip more than "
+            f"{card.novelty.share:.0%} did): trust the map less where novelty/{scene.plan.id}.tif is over "
+            f"{card.novelty.distance:.3g}"
+        ]
+    notes += causes
     if tally.negative > 0.01 * tally.pixels:
         notes.append(
             f"{tally.negative / tally.pixels:.1%} of the pixels have a negative number, counted as 0: "

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from landcover.imagery.image import open_raster
+from landcover.inference.modelfile import Novelty
+from landcover.inference.novelty import CELL
 from landcover.legend import Legend
 from landcover.report.page import Fact, Figure, Section, Table, number, swatches, write_page
-from landcover.report.pictures import MOST_SIDE, Panel, image_rgb, map_rgb, panels
+from landcover.report.pictures import MOST_SIDE, Panel, distance_rgb, image_rgb, map_rgb, panels
 
 MOST_PICTURES = 12
 
@@ -22,8 +24,10 @@ def write_report(
     path: Path,
     pictures: Mapping[str, npt.NDArray[np.float32]],
     shares: pd.DataFrame,
+    areas: pd.DataFrame,
     legend: Legend,
     bands: Sequence[str],
+    novelty: Novelty,
     record: Mapping[str, Any],
     intro: str = "",
 ) -> None:
@@ -31,10 +35,10 @@ def write_report(
 
     Parameters
     ----------
-    path : the page; maps are looked for in `maps/` beside it
+    path : the page; maps and distances are looked for in `maps/` and `novelty/` beside it
     pictures : of images by id, bands × height × width; NaN where there is no data
-    shares : of each image, by id
-    bands : the model's
+    shares, areas : of each image, as in the tables beside the page
+    bands, novelty : the model's
     record : what predict.json holds
     intro : a sentence to open with
     """
@@ -50,6 +54,8 @@ def write_report(
     largest = mean[list(legend.label_names)].nlargest(2)
     many = len(shares) > 1
     facts = [Fact(str(k), number(v, ".1%"), "mean share" if many else "share") for k, v in largest.items()]
+    found = [i["novelty"]["unlike"] for i in record["images"] if i["novelty"]["unlike"] is not None]
+    unlike = float(np.mean(found)) if found else None
     missing = sum(image["no_data_px"] for image in record["images"])
     facts.append(Fact("images", f"{len(shares):,}") if many else Fact("no data", f"{missing:,} px"))
     sections = [
@@ -57,7 +63,8 @@ def write_report(
             "What to know before using it",
             "\n\n".join(warnings)
             if warnings
-            else "The numbers of the image are in the range of those that the model was trained on.",
+            else "The numbers of the image are in the range of those that the model was trained on"
+            + (f"; {number(unlike, '.1%')} of its area looks unlike them." if unlike is not None else "."),
         ),
         Section(
             "Shares",
@@ -66,15 +73,16 @@ def write_report(
             + f", by the decoder “{record['options']['decoder']['kind']}”. "
             + DECODERS[record["options"]["decoder"]["kind"]],
             [share_bars({"predicted": mean}, legend)],
-            [_table(mean, legend)],
+            [_table(mean, areas, legend)],
         ),
         Section(
             "Map",
-            "Image in natural colours beside its map."
+            "Image in natural colours, its map, and how far each part is from the training images: grey is "
+            "usual, purple is farther than 99 % of the parts of validation images, the darker the farther."
             + (f" The first {len(pictures)} of {len(shares):,}." if len(shares) > len(pictures) else "")
             + " Where the map looks wrong, the shares are wrong too.",
             [
-                _pictures(path.parent / "maps" / f"{name}.tif", name, pixels, legend, bands)
+                _pictures(path.parent, name, pixels, legend, bands, novelty)
                 for name, pixels in pictures.items()
             ],
         ),
@@ -93,7 +101,7 @@ DECODERS = {
 }
 
 
-def _table(mean: pd.Series[float], legend: Legend) -> Table:
+def _table(mean: pd.Series[float], areas: pd.DataFrame, legend: Legend) -> Table:
     frame = pd.DataFrame(
         {
             "class": list(legend.names),
@@ -101,26 +109,35 @@ def _table(mean: pd.Series[float], legend: Legend) -> Table:
             "share": [float(mean[n]) for n in legend.names],
         }
     )
-    return Table(frame, "Share of each class", {"share": ".2%"}, swatches(legend))
+    if len(areas):
+        hectares = areas.groupby("class")["area_ha"].sum()
+        frame["hectares"] = [float(hectares[n]) for n in legend.names]
+    return Table(frame, "Share of each class", {"share": ".2%", "hectares": ",.1f"}, swatches(legend))
 
 
 def _pictures(
-    map_file: Path, name: str, pixels: npt.NDArray[np.float32], legend: Legend, bands: Sequence[str]
+    folder: Path,
+    name: str,
+    pixels: npt.NDArray[np.float32],
+    legend: Legend,
+    bands: Sequence[str],
+    novelty: Novelty,
 ) -> Figure:
-    with open_raster(map_file) as source:
-        codes = source.read(1, out_shape=_thin(source.height, source.width))
+    with open_raster(folder / "maps" / f"{name}.tif") as source:
+        step = -(-max(source.height, source.width) // MOST_SIDE)
+        rows, columns = np.arange(0, source.height, step), np.arange(0, source.width, step)
+        codes = source.read(1, out_shape=(len(rows), len(columns)))
+    with open_raster(folder / "novelty" / f"{name}.tif") as source:
+        distance = source.read(1)[np.ix_(rows // CELL, columns // CELL)]
     row = []
     if {"B02", "B03", "B04"} <= set(bands):
         colours = pixels[[list(bands).index(b) for b in ("B02", "B03", "B04")]]
         seen = image_rgb(np.nan_to_num(colours), np.asarray(~np.isnan(colours[0])))
         row.append(Panel(seen, "image", f"Image {name} in natural colours"))
     row.append(Panel(map_rgb(codes, legend), "map", f"Map of {name}"))
+    far = distance_rgb(distance, novelty.distance)
+    row.append(Panel(far, "distance from training", f"Distance of {name} from the training images"))
     return panels(row, name, legend, sorted(set(np.unique(codes).tolist())))
-
-
-def _thin(height: int, width: int) -> tuple[int, int]:
-    step = -(-max(height, width) // MOST_SIDE)
-    return -(-height // step), -(-width // step)
 
 
 def _made(record: Mapping[str, Any]) -> str:

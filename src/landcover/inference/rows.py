@@ -22,7 +22,7 @@ from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Image, Place, Reading
 from landcover.inference.engine import Arrays, Engine
 from landcover.inference.layers import BLOCK, Bytes, Floats, Layers, Sums
-from landcover.inference.novelty import Histogram
+from landcover.inference.novelty import Sample
 from landcover.inference.windows import Axis
 
 Valid = npt.NDArray[np.bool_]
@@ -68,13 +68,11 @@ class Tally:
     Attributes
     ----------
     sums : 2 × classes: what the decoder adds up, each pixel counting once, and each with its hectares
-    histogram : of the numbers of each band
     pixels, no_data, negative : numbers of pixels: all, without data, with a negative number in some band
     area, no_data_area : hectares: all, without data; 0 when the place is not known
     """
 
     sums: Sums
-    histogram: Histogram
     pixels: int = 0
     no_data: int = 0
     negative: int = 0
@@ -82,9 +80,9 @@ class Tally:
     no_data_area: float = 0.0
 
     @classmethod
-    def empty(cls, classes: int, bands: int) -> Tally:
+    def empty(cls, classes: int) -> Tally:
         """Nothing counted yet."""
-        return cls(np.zeros((2, classes)), Histogram(bands))
+        return cls(np.zeros((2, classes)))
 
     def count(self, valid: Valid, place: Place | None, y: int) -> None:
         """Count the pixels of rows of a scene, height × width, from row `y` on, and their areas."""
@@ -100,20 +98,14 @@ class Tally:
                 seen = np.add.reduceat(valid.view(np.uint8), blocks, axis=1, dtype=np.uint8)
                 self.no_data_area += float((areas * (sizes - seen)).sum())
 
-    def look(self, pixels: Floats, valid: Valid) -> None:
-        """Count the numbers of an image, bands × height × width."""
-        self.histogram.add(pixels, valid)
-        self.negative += int((pixels < 0).any(axis=0).sum()) if pixels.min() < 0 else 0
-
     def merge(self, other: Tally) -> None:
         """Add what was counted over another part of the scene."""
         self.sums += other.sums
-        self.histogram.counts += other.histogram.counts
         for name, number in other.numbers().items():
             setattr(self, name, getattr(self, name) + number)
 
     def numbers(self) -> dict[str, float]:
-        """All but sums and histogram, by name."""
+        """All but sums, by name."""
         return {name: getattr(self, name) for name in NUMBERS}
 
 
@@ -127,7 +119,8 @@ class Row:
     top, bottom : probabilities in the seams above and below, classes × overlap × width; without rows at the
         edge of the scene
     valid : pixels with data in the seam above, overlap × width
-    tally : of the finished rows; its histogram and negative numbers are also of the seam above
+    tally : of the finished rows; its negative numbers are also of the seam above
+    sample : of the numbers of the seam above and the finished rows
     picture : numbers of every `step`-th pixel of the seam above and the finished rows, bands × rows ×
         columns; NaN where there is no data
     """
@@ -139,6 +132,7 @@ class Row:
     bottom: Floats
     valid: Valid
     tally: Tally
+    sample: Sample
     picture: Floats
 
 
@@ -176,11 +170,13 @@ class _Building:
         self.y, self.part = plan.rows.starts[index], plan.rows.part(index)
         part, width, classes = self.part, plan.columns.length, len(layers.codes)
         self.valid = np.empty((part.end - part.enter, width), bool)
-        self.tally = Tally.empty(classes, len(plan.reading.wanted))
+        bands = len(plan.reading.wanted)
+        self.tally = Tally.empty(classes)
+        self.sample = Sample(bands, self.y + part.enter, self.y + part.end, width)
         self.done = [np.empty((n, part.end - part.begin, width), np.uint8) for n in layers.bands.values()]
         self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
         self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
-        self.picture = np.full((len(plan.reading.wanted), *self._picked(0, width)[0]), np.nan, np.float32)
+        self.picture = np.full((bands, *self._picked(0, width)[0]), np.nan, np.float32)
         self.right = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
         columns, own = plan.columns, np.arange(self.y + part.begin, self.y + part.end)
         blocks = [np.arange(0, size, BLOCK) + (BLOCK - 1) / 2 for size in columns.sizes]
@@ -204,8 +200,10 @@ class _Building:
             pixels, valid = image.read(self.y, x, *inside)
             fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
             self.valid[:, x + part.enter : x + part.end] = valid[fresh]
-            self.tally.look(pixels[:, *fresh], valid[fresh])
-            self._keep(pixels[:, *fresh], valid[fresh], x + part.enter)
+            seen = pixels[:, *fresh]
+            self.tally.negative += int((seen < 0).any(axis=0).sum()) if seen.min() < 0 else 0
+            self.sample.add(seen, valid[fresh], self.y + rows.enter, x + part.enter)
+            self._keep(seen, valid[fresh], x + part.enter)
             if inside != (size, width):
                 beyond = ((0, 0), (0, size - inside[0]), (0, width - inside[1]))
                 pixels = np.pad(pixels, beyond, mode="reflect")
@@ -236,7 +234,8 @@ class _Building:
         """The row, when its last window is in."""
         above = self.valid[: self.part.begin - self.part.enter]
         self.tally.count(self.valid[len(above) :], self.plan.place, self.y + self.part.begin)
-        return Row(self.plan, self.index, self.done, self.top, self.bottom, above, self.tally, self.picture)
+        found = (self.done, self.top, self.bottom, above, self.tally, self.sample, self.picture)
+        return Row(self.plan, self.index, *found)
 
     def _picked(self, left: int, right: int) -> tuple[tuple[int, int], tuple[slice, slice], slice]:
         """Pixels of these columns that the picture takes: how many, which, and its columns."""

@@ -16,6 +16,7 @@ from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Reading, when_taken
 from landcover.imagery.write import Rows, open_confidence, open_map, open_probabilities
 from landcover.inference.layers import Bytes, Floats, Layers
+from landcover.inference.novelty import Sample
 from landcover.inference.rows import Plan, Row, Tally
 from landcover.inference.windows import Axis
 from landcover.legend import Legend
@@ -53,10 +54,18 @@ def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int,
 
 @dataclass(frozen=True)
 class Found:
-    """What prediction found in a scene."""
+    """What prediction found in a scene.
+
+    Attributes
+    ----------
+    distance : from training, median of its cells; None without data
+    unlike : share of its cells that are farther than usual; None without data
+    """
 
     plan: Plan
     tally: Tally
+    distance: float | None
+    unlike: float | None
     warnings: tuple[str, ...]
     sha256: str | None
 
@@ -70,6 +79,7 @@ class Found:
             "width": self.plan.columns.length,
             "no_data_px": self.tally.no_data,
             "negative_px": self.tally.negative,
+            "novelty": {"distance": self.distance, "unlike": self.unlike},
         }
 
 
@@ -86,12 +96,13 @@ class Assembly:
     Attributes
     ----------
     next : the row of windows that is to come
-    tally : of the finished rows
+    tally, sample : of the finished rows
     """
 
     def __init__(self, plan: Plan, layers: Layers, folder: Path) -> None:
         self.plan, self.layers, self.next, self._height = plan, layers, 0, 0
-        self.tally = Tally.empty(len(layers.codes), len(plan.reading.wanted))
+        self.tally = Tally.empty(len(layers.codes))
+        self.sample = Sample(len(plan.reading.wanted), 0, plan.rows.length, plan.columns.length)
         self._pictures: list[Floats] = []
         self._picture = folder / f"{plan.id}.npy"
         self._state = folder / f"{plan.id}.npz"
@@ -101,7 +112,7 @@ class Assembly:
                 self.next, self._height = facts.pop("next"), facts.pop("height")
                 self._bottom, self._pictures = kept["bottom"], [kept["picture"]]
                 self.tally = replace(self.tally, sums=kept["sums"], **facts)
-                self.tally.histogram.counts = kept["histogram"]
+                self.sample.counts, self.sample.sums = kept["counts"], kept["cells"]
         self._paths = {name: folder / f"{plan.id}.{name}" for name in layers.bands}
         self._files = [path.open("r+b" if self.next else "wb") for path in self._paths.values()]
         for file, bands in zip(self._files, layers.bands.values(), strict=True):
@@ -121,6 +132,7 @@ class Assembly:
             self._write(self.layers.hide(self.layers.of_pixels(seam), row.valid))
         self._write(row.layers)
         self.tally.merge(row.tally)
+        self.sample.merge(row.sample)
         self._pictures.append(row.picture)
         self._bottom, self.next = row.bottom, row.index + 1
         if self.next < len(self.plan.rows.starts):
@@ -173,5 +185,6 @@ class Assembly:
                 bottom=self._bottom,
                 picture=np.concatenate(self._pictures, axis=1),
                 sums=self.tally.sums,
-                histogram=self.tally.histogram.counts,
+                counts=self.sample.counts,
+                cells=self.sample.sums,
             )

@@ -66,6 +66,21 @@ def map_rgb(codes: npt.NDArray[np.uint8], legend: Legend) -> RGB:
     return colours[codes]
 
 
+def distance_rgb(distance: npt.NDArray[np.float32], limit: float) -> RGB:
+    """Distances, height × width: grey up to the limit, purple beyond, darkest at four times it; NaN is black.
+
+    Examples
+    --------
+    >>> distance_rgb(np.array([[0.5, 4.0, np.nan]], np.float32), 1.0).tolist()
+    [[[222, 222, 222], [64, 0, 75], [0, 0, 0]]]
+    """
+    usual = np.array([222, 222, 222])
+    light, dark = np.array([194, 165, 207]), np.array([64, 0, 75])
+    depth = np.clip((distance[..., None] / limit - 1) / 3, 0, 1)
+    rgb = np.where(distance[..., None] > limit, light + depth * (dark - light), usual)
+    return np.where(np.isnan(distance)[..., None], 0, rgb).astype(np.uint8)
+
+
 def thinned(pixels: npt.NDArray[Any], most: int = MOST_SIDE) -> npt.NDArray[Any]:
     """Every k-th row and column (the first two axes), so that no side is longer than `most` px."""
     step = -(-max(pixels.shape[:2]) // most)

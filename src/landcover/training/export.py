@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ from landcover.training import checkpoint
 
 OPSET = 17
 TOLERANCE = 1e-4
+CALIBRATION_CHIPS = 100
 
 
 class _Probabilities(nn.Module):
@@ -36,28 +41,62 @@ def write_model(path: Path, segmenter: Segmenter, card: Card) -> None:
     Batch normalisation stays apart from the convolutions and weights keep their names, so that training can
     go on from the file; OpenVINO folds them when it compiles.
     """
+    save(path, _graph(segmenter, len(card.bands), torch.onnx.TrainingMode.PRESERVE), card)
+
+
+def write_int8(
+    path: Path, segmenter: Segmenter, card: Card, images: np.ndarray[Any, np.dtype[np.float32]]
+) -> None:
+    """Write a copy of the model file whose convolutions compute in int8, for `--precision int8`.
+
+    Weights and activations are quantised after training, symmetrically, with the ranges that activations
+    take on images (Jacob et al. 2018, Quantization and training of neural networks; done by NNCF).
+
+    Parameters
+    ----------
+    images : training chips, chips × bands × height × width; the first 100 are enough
+    """
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    graph = _graph(segmenter, len(card.bands), torch.onnx.TrainingMode.EVAL)
+    samples = nncf.Dataset([{"image": image[None]} for image in images[:CALIBRATION_CHIPS]])
+    with redirect_stdout(StringIO()):  # progress bars
+        quantised = nncf.quantize(
+            graph, samples, preset=nncf.QuantizationPreset.PERFORMANCE, subset_size=CALIBRATION_CHIPS
+        )
+    save(path, quantised, card)
+
+
+def save(path: Path, graph: Any, card: Card) -> None:
+    """Write an ONNX graph as a model file with this card, whole or not at all."""
     import onnx
 
-    example = torch.zeros(1, len(card.bands), 64, 64)
-    axes = {name: {0: "n", 2: "height", 3: "width"} for name in ("image", "probabilities")}
+    onnx.helper.set_model_props(graph, {KEY: card.to_json()})
     with whole(path) as temporary:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter that keeps names warns that another is newer
-            torch.onnx.export(
-                _Probabilities(segmenter.eval()),
-                (example,),
-                temporary,
-                dynamo=False,
-                opset_version=OPSET,
-                training=torch.onnx.TrainingMode.PRESERVE,
-                input_names=["image"],
-                output_names=["probabilities"],
-                dynamic_axes=axes,
-            )
-        model = onnx.load(temporary)
-        entry = model.metadata_props.add()
-        entry.key, entry.value = KEY, card.to_json()
-        onnx.save(model, temporary)
+        onnx.save(graph, temporary)
+
+
+def _graph(segmenter: Segmenter, bands: int, mode: Any) -> Any:
+    """The network as an ONNX graph."""
+    import onnx
+
+    axes = {name: {0: "n", 2: "height", 3: "width"} for name in ("image", "probabilities")}
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        file = Path(folder) / "graph.onnx"
+        warnings.simplefilter("ignore")  # the exporter that keeps names warns that another is newer
+        torch.onnx.export(
+            _Probabilities(segmenter.eval()),
+            (torch.zeros(1, bands, 64, 64),),
+            file,
+            dynamo=False,
+            opset_version=OPSET,
+            training=mode,
+            input_names=["image"],
+            output_names=["probabilities"],
+            dynamic_axes=axes,
+        )
+        return onnx.load(file)
 
 
 def check_model(path: Path, segmenter: Segmenter, images: np.ndarray[Any, np.dtype[np.float32]]) -> float:

@@ -90,8 +90,8 @@ class DecoderChoice(_Table):
 class Export(_Table):
     """What the model file says of windows, in px."""
 
-    window: int = Field(default=1024, ge=32, multiple_of=32)
-    overlap: int = Field(default=64, ge=0, multiple_of=2)
+    window: int = Field(default=640, ge=32, multiple_of=32)
+    overlap: int = Field(default=40, ge=0, multiple_of=2)
 
     @model_validator(mode="after")
     def _overlap_under_half(self) -> Export:

@@ -50,7 +50,7 @@ def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) ->
     try:
         for old in ("last.safetensors", "best.safetensors", "start.json"):
             (out / "checkpoint" / old).unlink(missing_ok=True)
-        for old in ("history.csv", "curves.svg", "model.onnx", "card.md", "run.json"):
+        for old in ("history.csv", "curves.svg", "model.onnx", "model.int8.onnx", "card.md", "run.json"):
             (out / old).unlink(missing_ok=True)
         begun.parent.mkdir(parents=True, exist_ok=True)
         write_text(out / "recipe.toml", facts["recipe"])
@@ -63,7 +63,7 @@ def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) ->
 
 
 def versions() -> dict[str, str]:
-    names = ("numpy", "torch", "onnx", "openvino")
+    names = ("numpy", "torch", "onnx", "nncf", "openvino")
     return {"landcover": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
 
 

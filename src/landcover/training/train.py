@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import torch
 from torch import Tensor
 
 from landcover.chips.folder import open_chips
 from landcover.files import whole
+from landcover.inference.engine import Engine
 from landcover.inference.modelfile import Card, band_statistics
+from landcover.inference.novelty import fit_novelty
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
 from landcover.report.page import write_svg
@@ -33,7 +36,14 @@ from landcover.training.data import (
     load_chips,
     refuse_leaks,
 )
-from landcover.training.export import check_model, load_weights, trained_weights, write_model
+from landcover.training.export import (
+    check_model,
+    load_weights,
+    save,
+    trained_weights,
+    write_int8,
+    write_model,
+)
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
 from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
@@ -50,8 +60,8 @@ class Run:
     folder : the run folder (docs/data-formats.md)
     model : its model file
     history : one row an epoch
-    scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`) and overall
-        accuracy; empty without validation chips
+    scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`), of the
+        int8 copy by the model's decoder (`kl_int8`), and overall accuracy; empty without validation chips
     """
 
     folder: Path
@@ -121,6 +131,7 @@ def train(
         classes=chips.legend.label_codes,
         bands=settings.data.bands,
         statistics=band_statistics(training.images.transpose(1, 0, 2, 3)[:, training.images.any(axis=1)]),
+        novelty=fit_novelty(training.images, (validation or training).images),
         window=settings.export.window,
         overlap=settings.export.overlap,
         decoder=decoder,
@@ -129,7 +140,11 @@ def train(
         data_hash=training.hash(),
         versions=versions(),
     )
-    model = folder / "model.onnx"
+    model, small = folder / "model.onnx", folder / "model.int8.onnx"
+    write_int8(small, segmenter, card, training.images)
+    if validation is not None:
+        card = replace(card, scores=scores | {"kl_int8": _kl(small, card.decoder, validation)})
+        save(small, onnx.load(small), card)
     write_model(model, segmenter, card)
     difference = check_model(model, segmenter, (validation or training).images[:CHECKED_CHIPS])
     finish(
@@ -143,7 +158,7 @@ def train(
         validation,
         Path(start) if start else None,
     )
-    return Run(folder, model, pd.DataFrame(history), scores)
+    return Run(folder, model, pd.DataFrame(history), dict(card.scores))
 
 
 def _fit(
@@ -221,3 +236,12 @@ def _decoder(
     right = p.argmax(axis=1) == validation.targets[keep]
     scores["overall_accuracy"] = float(right[valid].mean())
     return Decoder(settings.decoder.kind, fitted.temperature, fitted.shrinkage, fitted.prior), scores
+
+
+def _kl(model: Path, decoder: Decoder, chips: Chips) -> float:
+    """Mean KL of a model file on chips, as `predict` computes it."""
+    valid, shares = chips.targets != IGNORED, []
+    for p, seen in zip(Engine(model).probabilities(chips.images), valid, strict=True):
+        shares.append(decoder.decode(p, seen))
+    keep = valid.any(axis=(1, 2))
+    return float(kl_terms(chips.shares[keep], np.stack(shares)[keep]).sum(axis=1).mean())

@@ -7,17 +7,21 @@ from pathlib import Path
 from landcover.errors import LandcoverError
 from landcover.files import sha256
 
-SHA256 = "c86b91e0d107710a2cf30f8d049047477e89feee89d757291c868a9c42f5342b"
+SHA256 = {
+    "box.onnx": "a2d73f04627a896208aeafa7591297fc4396ca20182eb23c3b29e0e24778d5b3",
+    "box.int8.onnx": "5b96a54886dcb9e96279a3cae4680fef0a2ab84822e4d9cc31b0a0f709cac7cb",
+}
 
 
 def box_model() -> Path:
-    """Path of the model in the box, after checking that it is the one that was shipped."""
-    path = Path(__file__).with_name("box.onnx")
-    if not path.is_file() or sha256(path) != SHA256:
-        raise LandcoverError(
-            path,
-            "is missing or damaged",
-            "the model that was shipped",
-            "install landcover again, or give --model",
-        )
-    return path
+    """Path of the model in the box, after checking that it and its int8 copy are those that were shipped."""
+    for name, digest in SHA256.items():
+        path = Path(__file__).with_name(name)
+        if not path.is_file() or sha256(path) != digest:
+            raise LandcoverError(
+                path,
+                "is missing or damaged",
+                "the model that was shipped",
+                "install landcover again, or give --model",
+            )
+    return Path(__file__).with_name("box.onnx")
