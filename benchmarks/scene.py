@@ -1,25 +1,30 @@
-"""Speed and memory of whole scenes: python benchmarks/scene.py RESULT.json SIDE… [--only NAME…]
+"""Speed and memory of whole scenes: python benchmarks/scene.py RESULT.json [--peers PYTHON] [--only RUN…]
 
 Lays the scene of the real chips out, mirrored, to SIDE × SIDE px (10980 is a Sentinel-2 tile), with a place,
-and maps it by every way in WAYS, each in a process of its own. The scene comes from LANDCOVER_DATA (default
-../shared/data); what is written goes to a folder that is removed.
+and maps it by every way in RUNS, each in a process of its own, with the model in the box and with a U-Net of
+31 million random weights. The scene comes from LANDCOVER_DATA (default ../shared/data); what is written goes
+to a folder that is removed. PYTHON is that of an environment with terratorch, geoai-py and torchgeo, and with
+landcover without its dependencies; without it these three are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio import Affine
+from sliding import PEERS, usual, with_onnxruntime, with_pytorch
 
 from landcover.files import write_text
 from landcover.imagery.image import BANDS, Reading
@@ -30,6 +35,16 @@ from landcover.weights import box_model
 
 DATA = Path(os.environ.get("LANDCOVER_DATA", "../shared/data"))
 BLOCK = 512
+LANDCOVER = [f"{way} {p}" for p in ("bf16", "float32", "int8") for way in ("engine alone", "landcover")]
+ALL = [*LANDCOVER, "PyTorch float32", "ONNX Runtime float32", *PEERS]
+RUNS = {  # network and side, px: ways
+    "box:1024": LANDCOVER,
+    "box:5490": ALL,
+    "box:10980": [w for w in ALL if w not in PEERS],
+    "unet31:2048": ALL,
+    "unet31:10980": [w for w in LANDCOVER if "float32" not in w],
+}
+REFERENCE = "landcover float32"
 
 
 def lay_out(side: int, target: Path) -> Path:
@@ -54,9 +69,28 @@ def lay_out(side: int, target: Path) -> Path:
     return target
 
 
-def bare_engine(scene: Path, precision: str) -> dict[str, float]:
+def large_model(folder: Path) -> Path:
+    """A U-Net of 31 million weights, four times as wide as the box's, not trained: only its speed counts."""
+    import torch
+
+    from landcover.networks.segmenter import Segmenter
+    from landcover.training.export import write_int8, write_model
+
+    _, card = read_model(box_model())
+    settings = dict(card.recipe)["network"] | {"width": 64}
+    card = dataclasses.replace(card, recipe={**card.recipe, "network": settings})
+    torch.manual_seed(0)
+    network = Segmenter(card.bands, len(card.classes), settings)
+    path = folder / "unet31.onnx"
+    write_model(path, network, card)
+    noise = np.random.default_rng(0).integers(100, 4000, (4, 4, 256, 256)).astype(np.float32)
+    write_int8(path.with_suffix(".int8.onnx"), network, card, noise)
+    return path
+
+
+def bare_engine(scene: Path, model: Path, precision: str) -> dict[str, Any]:
     """The engine alone: the same windows, overlap included, on arrays in memory, results thrown away."""
-    engine = Engine(box_model(), precision)  # type: ignore[arg-type]
+    engine = Engine(model, precision)  # type: ignore[arg-type]
     card = engine.card
     with Reading().open(scene) as image:
         side = image.height
@@ -70,105 +104,122 @@ def bare_engine(scene: Path, precision: str) -> dict[str, float]:
     for _ in engine.run((None, (pieces[s],)) for s in shapes):
         pass
     took = time.perf_counter() - began
-    return {"seconds": took, "overlap_cost": sum(h * w for h, w in shapes) / side**2 - 1}
+    work = sum(flops(model, s) * shapes.count(s) for s in set(shapes))
+    return {
+        "seconds": took,
+        "overlap_cost": sum(h * w for h, w in shapes) / side**2 - 1,
+        "tera_operations_per_second": work / took / 1e12,
+    }
 
 
-def ours(scene: Path, out: Path, precision: str) -> dict[str, float]:
+def flops(model: Path, shape: tuple[int, int]) -> float:
+    """Multiplications and additions in the convolutions of one window."""
+    graph, card = read_model(model)
+    graph.reshape([1, len(card.bands), *shape])
+    total = 0.0
+    for node in graph.get_ops():
+        if "Convolution" in node.get_type_name():
+            weights = list(node.input(1).get_shape())
+            pixels = node.output(0) if node.get_type_name() == "Convolution" else node.input(0)
+            total += 2.0 * float(np.prod(weights)) * float(np.prod(list(pixels.get_shape())[2:]))
+    return total
+
+
+def matrix_peak(side: int = 4096, times: int = 12) -> float:
+    """The bf16 matrix peak as PyTorch reaches it: 10¹² operations a second, the best of `times`."""
+    import torch
+
+    a = torch.randn(side, side).to(torch.bfloat16)
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        a @ a
+        found.append(2 * side**3 / (time.perf_counter() - began) / 1e12)
+    return max(found)
+
+
+def ours(scene: Path, model: Path, out: Path, precision: str) -> dict[str, Any]:
     """Everything: read, infer, blend, shares, areas, COG, report, items."""
     import landcover
 
     began = time.perf_counter()
-    landcover.predict(scene, out, precision=precision)  # type: ignore[arg-type]
-    return {"seconds": time.perf_counter() - began}
+    found = landcover.predict(scene, out, model=model, precision=precision)  # type: ignore[arg-type]
+    took = time.perf_counter() - began
+    path = out / "maps" / f"{scene.stem}.tif"
+    return {"seconds": took, "map": str(path), "shares": found.shares.iloc[0].to_dict()}
 
 
-def usual(scene: Path, out: Path, precision: str) -> dict[str, float]:
-    """The usual way: PyTorch in float32, sliding windows, accumulators of the scene's size; the same windows,
-    overlap and weights."""
-    import torch
-
-    from landcover.networks.segmenter import Segmenter
-    from landcover.training.export import load_weights, trained_weights
-
-    began = time.perf_counter()
-    _, card = read_model(box_model())
-    network = Segmenter(card.bands, len(card.classes), dict(card.recipe)["network"]).eval()
-    load_weights(network, trained_weights(box_model()), box_model())
-    with rasterio.open(scene) as file:
-        image, profile = file.read().astype(np.float32), file.profile
-    side = image.shape[1]
-    axis = Axis.cover(side, card.window, card.overlap)
-    total = np.zeros((len(card.classes), side, side), np.float32)
-    weight = np.zeros((side, side), np.float32)
-    for y, height in zip(axis.starts, axis.sizes, strict=True):
-        for x, width in zip(axis.starts, axis.sizes, strict=True):
-            taper = np.minimum.outer(_taper(height, card.overlap), _taper(width, card.overlap))
-            with torch.inference_mode():
-                found = network(torch.from_numpy(image[None, :, y : y + height, x : x + width]).contiguous())
-            total[:, y : y + height, x : x + width] += found.softmax(dim=1)[0].numpy() * taper
-            weight[y : y + height, x : x + width] += taper
-    total /= weight
-    codes = np.array(card.classes, np.uint8)[total.argmax(axis=0)]
-    shares = total.mean(axis=(1, 2), dtype=np.float64)
-    profile.update(count=1, dtype="uint8", compress="deflate", predictor=1)
-    with rasterio.open(out, "w", **profile) as file:
-        file.write(codes, 1)
-    return {"seconds": time.perf_counter() - began, "first_share": float(shares[0])}
-
-
-def _taper(size: int, overlap: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    ramp = np.minimum(1, (np.arange(size) + 0.5) / overlap)
-    return np.minimum(ramp, ramp[::-1]).astype(np.float32)
-
-
-WAYS = {
-    "engine alone bf16": lambda scene, out: bare_engine(scene, "bf16"),
-    "landcover bf16": lambda scene, out: ours(scene, out, "bf16"),
-    "engine alone float32": lambda scene, out: bare_engine(scene, "float32"),
-    "landcover float32": lambda scene, out: ours(scene, out, "float32"),
-    "PyTorch float32": lambda scene, out: usual(scene, out, "float32"),
-}
-
-
-def alone(way: str, scene: Path, out: Path) -> dict[str, float]:
+def alone(way: str, scene: Path, model: Path, out: Path) -> dict[str, Any]:
     """Run one way in this process; time of the processor and peak memory are its own."""
-    found = WAYS[way](scene, out)
+    name, _, precision = way.rpartition(" ")
+    if name == "engine alone":
+        found = bare_engine(scene, model, precision)
+    elif name == "landcover":
+        found = ours(scene, model, out, precision)
+    elif way in PEERS:
+        found = PEERS[way](scene, model, out)
+    else:
+        found = usual(scene, model, out, with_pytorch if name == "PyTorch" else with_onnxruntime)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     found["peak_mib"] = int(status["VmHWM"].split()[0]) / 1024
     found["cpu_seconds"] = time.process_time()
     return found
 
 
+def compare(ways: dict[str, Any]) -> None:
+    """Add how well each map agrees with the reference where it has data, and forget where the maps were."""
+    with rasterio.open(ways[REFERENCE]["map"]) if REFERENCE in ways else nullcontext() as reference:
+        wanted = reference.read(1) if reference else None
+    shares = ways.get(REFERENCE, {}).get("shares")
+    for found in ways.values():
+        path, own = found.pop("map", None), found.pop("shares", None)
+        if path and wanted is not None:
+            with rasterio.open(path) as source:
+                found["agreement"] = float((source.read(1) == wanted)[wanted > 0].mean())
+        if own and shares and own.keys() == shares.keys():
+            found["share_difference"] = max(abs(own[c] - shares[c]) for c in shares)
+
+
 def main() -> None:
-    """Time every way on every size, print a table, write the result file."""
+    """Run every way on every scene, print what was found, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("result", type=Path)
-    parser.add_argument("sides", type=int, nargs="+")
-    parser.add_argument("--only", nargs="*", default=list(WAYS))
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--only", nargs="*", default=list(RUNS))
     asked = parser.parse_args()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(line for line in lines if line.startswith("model name"))
-    machine = {"processor": model.split(":")[1].strip(), "cores": os.cpu_count()}
-    found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine, "scenes": []}
-    with tempfile.TemporaryDirectory() as folder:
-        for side in asked.sides:
-            scene = lay_out(side, Path(folder) / "scene.tif")
+    name = next(line for line in lines if line.startswith("model name"))
+    machine = {"processor": name.split(":")[1].strip(), "cores": os.cpu_count(), "bf16_peak": matrix_peak()}
+    found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine, "runs": {}}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        models = {"box": box_model(), "unet31": large_model(folder)}
+        for run in asked.only:
+            network, side = run.split(":")
+            scene = lay_out(int(side), folder / "scene.tif")
             ways: dict[str, Any] = {}
-            for number, way in enumerate(asked.only):
-                words = [sys.executable, __file__, "--alone", way, str(scene), f"{folder}/out{side}_{number}"]
+            for number, way in enumerate(RUNS[run]):
+                python = str(asked.peers) if way in PEERS else sys.executable
+                if way in PEERS and asked.peers is None:
+                    continue
+                out = folder / f"{network}{side}_{number}"
+                words = [python, __file__, "--alone", way, str(scene), str(models[network]), str(out)]
                 done = subprocess.run(words, capture_output=True, text=True)
                 if done.returncode:
-                    sys.exit(done.stderr)
-                ways[way] = json.loads(done.stdout.splitlines()[-1])
-                ways[way]["mpx_per_second"] = side**2 / 1e6 / ways[way]["seconds"]
-                print(f"{side:6} px  {way:<22}" + "  ".join(f"{k} {v:.4g}" for k, v in ways[way].items()))
-            found["scenes"].append({"side": side, "ways": ways})
+                    ways[way] = {"failed": (done.stderr.splitlines() or [f"exit {done.returncode}"])[-1]}
+                else:
+                    ways[way] = json.loads(done.stdout.splitlines()[-1])
+                    ways[way]["mpx_per_second"] = int(side) ** 2 / 1e6 / ways[way]["seconds"]
+                shown = {k: v for k, v in ways[way].items() if isinstance(v, float)} or ways[way]
+                print(f"{run:13} {way:<22}", shown, flush=True)
+            compare(ways)
+            found["runs"][run] = ways
             write_text(asked.result, json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--alone"]:
-        print(json.dumps(alone(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
+        print(json.dumps(alone(sys.argv[2], *map(Path, sys.argv[3:]))))
     else:
         main()
