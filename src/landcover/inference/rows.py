@@ -168,16 +168,12 @@ class _Building:
     def __init__(self, plan: Plan, index: int, layers: Layers) -> None:
         self.plan, self.index, self.layers = plan, index, layers
         self.y, self.part = plan.rows.starts[index], plan.rows.part(index)
-        part, width, classes = self.part, plan.columns.length, len(layers.codes)
+        part, width = self.part, plan.columns.length
         self.valid = np.empty((part.end - part.enter, width), bool)
         bands = len(plan.reading.wanted)
-        self.tally = Tally.empty(classes)
+        self.tally = Tally.empty(len(layers.codes))
         self.sample = Sample(bands, self.y + part.enter, self.y + part.end, width)
-        self.done = [np.empty((n, part.end - part.begin, width), np.uint8) for n in layers.bands.values()]
-        self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
-        self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
         self.picture = np.full((bands, *self._picked(0, width)[0]), np.nan, np.float32)
-        self.right = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
         columns, own = plan.columns, np.arange(self.y + part.begin, self.y + part.end)
         blocks = [np.arange(0, size, BLOCK) + (BLOCK - 1) / 2 for size in columns.sizes]
         seams = np.add.outer(columns.seams, np.arange(columns.overlap)).ravel()
@@ -214,6 +210,8 @@ class _Building:
 
     def add(self, column: int, outputs: Arrays) -> None:
         """Take in what the engine gives for one window; windows come from left to right."""
+        if not column:
+            self._begin()
         p, *layers, sums = outputs
         x, part = self.plan.columns.starts[column], self.plan.columns.part(column)
         p = p[:, self.part.enter : self.part.leave]
@@ -236,6 +234,16 @@ class _Building:
         self.tally.count(self.valid[len(above) :], self.plan.place, self.y + self.part.begin)
         found = (self.done, self.top, self.bottom, above, self.tally, self.sample, self.picture)
         return Row(self.plan, self.index, *found)
+
+    def _begin(self) -> None:
+        """Make room for the results, only now: the row before may still be there."""
+        part, width, classes = self.part, self.plan.columns.length, len(self.layers.codes)
+        self.done = [
+            np.empty((n, part.end - part.begin, width), np.uint8) for n in self.layers.bands.values()
+        ]
+        self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
+        self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
+        self.right: Floats = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
 
     def _picked(self, left: int, right: int) -> tuple[tuple[int, int], tuple[slice, slice], slice]:
         """Pixels of these columns that the picture takes: how many, which, and its columns."""
