@@ -165,6 +165,11 @@ def _read(tasks: Iterable[Task], layers: Layers) -> Generator[Window]:
 class _Building:
     """A row of windows on its way through the engine."""
 
+    done: list[Bytes]
+    top: Floats
+    bottom: Floats
+    right: Floats  # of the last window: its part of the seam
+
     def __init__(self, plan: Plan, index: int, layers: Layers) -> None:
         self.plan, self.index, self.layers = plan, index, layers
         self.y, self.part = plan.rows.starts[index], plan.rows.part(index)
@@ -243,7 +248,7 @@ class _Building:
         ]
         self.top = np.empty((classes, part.begin - part.enter, width), np.float32)
         self.bottom = np.empty((classes, part.leave - part.end, width), np.float32)
-        self.right: Floats = np.empty((classes, 0, 0), np.float32)  # of the last window: its part of the seam
+        self.right = np.empty((classes, 0, 0), np.float32)
 
     def _picked(self, left: int, right: int) -> tuple[tuple[int, int], tuple[slice, slice], slice]:
         """Pixels of these columns that the picture takes: how many, which, and its columns."""
