@@ -127,19 +127,6 @@ def flops(model: Path, shape: tuple[int, int]) -> float:
     return total
 
 
-def matrix_peak(side: int = 4096, times: int = 12) -> float:
-    """The bf16 matrix peak as PyTorch reaches it: 10¹² operations a second, the best of `times`."""
-    import torch
-
-    a = torch.randn(side, side).to(torch.bfloat16)
-    found = []
-    for _ in range(times):
-        began = time.perf_counter()
-        a @ a
-        found.append(2 * side**3 / (time.perf_counter() - began) / 1e12)
-    return max(found)
-
-
 def ours(scene: Path, model: Path, out: Path, precision: str) -> dict[str, Any]:
     """Everything: read, infer, blend, shares, areas, COG, report, items."""
     import landcover
@@ -192,7 +179,7 @@ def main() -> None:
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next(line for line in lines if line.startswith("model name"))
-    machine = {"processor": name.split(":")[1].strip(), "cores": os.cpu_count(), "bf16_peak": matrix_peak()}
+    machine = {"processor": name.split(":")[1].strip(), "cores": os.cpu_count()}
     found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine, "runs": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md")
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
+NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
 DECODERS = ("counts", "mean", "calibrated")
 PARTS = ("val", "test", "elsewhere")
 
@@ -121,33 +122,52 @@ def precision() -> str:
 def scene() -> str:
     """Whole scenes: speed and memory of every way."""
     found, body = read("scene"), []
-    for one in found["scenes"]:
-        for way, figures in one["ways"].items():
-            alone = one["ways"].get(way.replace("landcover", "engine alone"), figures)["seconds"]
+    for run, ways in found["runs"].items():
+        network, side = run.split(":")
+        for way, figures in ways.items():
+            if "failed" in figures:
+                body.append([NETWORKS[network], side, way, "failed", *[""] * 6])
+                continue
+            alone = ways.get(way.replace("landcover", "engine alone"), figures)["seconds"]
+            agreement, difference = figures.get("agreement"), figures.get("share_difference")
+            if network == "unet31":  # its weights are random
+                agreement = difference = None
             body.append(
                 [
-                    f"{one['side']} × {one['side']}",
+                    NETWORKS[network],
+                    side,
                     way,
                     f"{figures['seconds']:.1f}",
                     f"{figures['mpx_per_second']:.2f}",
                     f"{alone / figures['seconds']:.2f}" if way.startswith("landcover") else "",
                     f"{figures['cpu_seconds']:.0f}",
-                    f"{figures['peak_mib']:.0f}",
+                    f"{figures['peak_mib']:,.0f}",
+                    "" if agreement is None else f"{agreement:.2%}",
+                    "" if difference is None else f"{difference:.4f}",
                 ]
             )
-    header = ["scene, px", "way", "seconds", "Mpx/s", "of the engine's speed", "processor, s", "peak, MiB"]
-    largest = found["scenes"][-1]["ways"]
-    cost = largest["engine alone bf16"]["overlap_cost"]
+    header = [
+        "network", "side, px", "way", "seconds", "Mpx/s", "of the engine's speed", "processor, s",
+        "peak, MiB", "same pixels", "share off by",
+    ]  # fmt: skip
+    machine, large, best = found["machine"], found["runs"]["box:10980"]["engine alone bf16"], read("peak")
+    peaks = ", ".join(
+        f"{found['runs'][run]['engine alone bf16']['tera_operations_per_second'] / best['bf16_peak']:.0%} "
+        f"({NETWORKS[run.split(':')[0]]})"
+        for run in ("box:10980", "unet31:10980")
+    )
     return (
         rows(header, body)
-        + f"\n\nOverlap costs {cost:.1%} of the largest scene. Measured at commit {found['commit']} on "
-        + f"{found['machine']['processor']}, {found['machine']['cores']} cores."
+        + f"\n\nOverlap costs {large['overlap_cost']:.1%} of the largest scene. Of the processor's bf16 "
+        + f"matrix peak, {best['bf16_peak']:.1f} · 10¹² operations a second (benchmarks/peak.py, at "
+        + f"{best['commit']}), the engine alone reaches {peaks}. "
+        + f"Measured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores."
     )
 
 
 def costs() -> str:
     """What a map of a territory costs at the measured speed."""
-    speed = read("scene")["scenes"][-1]["ways"]["landcover bf16"]["mpx_per_second"]
+    speed = read("scene")["runs"]["box:10980"]["landcover bf16"]["mpx_per_second"]
     body = []
     for name, area in TERRITORIES.items():
         hours = area * 1e4 / (speed * 1e6) / 3600
