@@ -7,6 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landcover.networks.benchmark import Benchmark
+from landcover.networks.fcdensenet import FCDenseNet
 from landcover.networks.inputs import Inputs
 from landcover.networks.segmenter import Segmenter
 from landcover.networks.unet import UNet
@@ -23,6 +25,39 @@ def parameters(network: torch.nn.Module) -> int:
 )
 def test_parameters_are_those_of_the_published_networks(width: int, depth: int, millions: float) -> None:
     assert round(parameters(UNet(4, 10, width, depth)) / 1e6, 2) == pytest.approx(millions, rel=0.005)
+
+
+def test_parameters_of_the_benchmark_and_of_densenets() -> None:
+    assert parameters(Benchmark(4, 10)) == 984_234
+    millions = {n: parameters(FCDenseNet(3, 11, n)) / 1e6 for n in (56, 67, 103)}
+    assert millions == pytest.approx({56: 1.5, 67: 3.5, 103: 9.4}, rel=0.1)  # Jégou et al. 2017, table 3
+
+
+@pytest.mark.parametrize(
+    "kind", [{"kind": "benchmark"}, {"kind": "fcdensenet", "layers": 56, "dropout": 0.0}]
+)
+def test_every_kind_learns_one_chip(kind: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    network = Segmenter(BANDS, 3, {**kind, "scaling": "linear", "ratios": False})
+    image = torch.rand(2, 4, 32, 64) * 3000
+    target = (image[:, 3] > 1500).long() + (image[:, 0] > 2000).long()
+    network.inputs.fit(image)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    losses = []
+    for _ in range(12):
+        loss = torch.nn.functional.cross_entropy(network(image), target)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_benchmark_sees_numbers_as_they_were_published() -> None:
+    inputs = Inputs(BANDS, "largest", False)
+    image = torch.full((1, 4, 8, 8), 12_178.0)
+    inputs.fit(image)
+    assert torch.equal(inputs(image), torch.full_like(image, 0.5))
 
 
 @settings(max_examples=10, deadline=None)

@@ -23,6 +23,7 @@ from landcover.inference.modelfile import Card
 from landcover.inference.novelty import CELL
 from landcover.inference.scene import Found
 
+ARCHITECTURES = {"unet": "U-Net", "benchmark": "U-Net", "fcdensenet": "FC-DenseNet"}
 TABLES = {"shares": "distributions.csv", "areas": "areas.csv"}
 
 
@@ -166,7 +167,7 @@ def model_item(id: str, model: Path, checksum: str, card: Card) -> Json:
     properties: Json = dict(ANY_TIME) | {
         "title": f"Land cover model {model.name}",
         "mlm:name": f"landcover {stem}".strip(),
-        "mlm:architecture": {"unet": "U-Net"}.get(network, network),
+        "mlm:architecture": ARCHITECTURES.get(network, network),
         "mlm:tasks": ["semantic-segmentation"],
         "mlm:framework": "ONNX",
         "mlm:pretrained": True,

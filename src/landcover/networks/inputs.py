@@ -9,21 +9,24 @@ import torch
 from torch import Tensor, nn
 
 SOFTENING = 200.0
+LINEAR = {"linear": 10_000, "largest": 24_356}
 RATIOS = ("B02", "B03", "B04", "B08")
 
 
 class Inputs(nn.Module):
-    """Turn digital numbers (reflectance × 10,000) into features of zero mean and unit variance.
+    """Turn digital numbers (reflectance × 10,000) into features.
 
     Parameters
     ----------
     bands : names of the bands, in order
     scaling : `log` gives ln(1 + DN / 200), which tames bright pixels and turns a gain into a shift (Brown et
-        al. 2022, Dynamic World, do alike); `linear` gives DN / 10,000
+        al. 2022, Dynamic World, do alike); `linear` gives DN / 10,000; both are then standardised to zero
+        mean and unit variance. `largest` gives DN / 24,356, the largest number of the challenge's images, and
+        no more, as its benchmark does
     ratios : adds NDVI, NDWI and ln(B02 / B04), which a gain common to all bands does not change
 
     The mean and the standard deviation of the features are buffers: `fit` sets them from training pixels, and
-    they travel with the weights.
+    they travel with the weights; 0 and 1 for `largest`.
     """
 
     mean: Tensor
@@ -40,7 +43,7 @@ class Inputs(nn.Module):
     def features(self, image: Tensor) -> Tensor:
         """Features before standardising; negative numbers count as 0."""
         dn = image.clamp(min=0)
-        bands = torch.log1p(dn / SOFTENING) if self.scaling == "log" else dn / 10_000
+        bands = torch.log1p(dn / SOFTENING) if self.scaling == "log" else dn / LINEAR[self.scaling]
         if not self.where:
             return bands
         blue, green, red, nir = (dn[:, i : i + 1] + 1 for i in self.where)
@@ -50,6 +53,8 @@ class Inputs(nn.Module):
 
     def fit(self, images: Tensor) -> None:
         """Take mean and standard deviation of the features of `images`, N × bands × H × W."""
+        if self.scaling == "largest":
+            return
         total, squares, n = torch.zeros(self.count).double(), torch.zeros(self.count).double(), 0
         for image in images:
             f = self.features(image[None]).double()

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from landcover.errors import LandcoverError
 from landcover.imagery.image import BANDS
@@ -38,16 +38,52 @@ class Data(_Table):
         return self
 
 
-class Network(_Table):
-    """Which network, and what it sees."""
+class _Inputs(_Table):
+    """What a network sees."""
+
+    scaling: Literal["log", "linear", "largest"] = "log"
+    ratios: bool = True
+
+
+class UNet(_Inputs):
+    """A U-Net of any size."""
 
     kind: Literal["unet"] = "unet"
     width: int = Field(default=16, ge=1, le=256)
     depth: int = Field(default=4, ge=1, le=5)
     batch_norm: bool = True
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    scaling: Literal["log", "linear"] = "log"
-    ratios: bool = True
+
+
+class Benchmark(_Inputs):
+    """The challenge's published benchmark."""
+
+    kind: Literal["benchmark"]
+
+
+class FCDenseNet(_Inputs):
+    """A fully convolutional DenseNet."""
+
+    kind: Literal["fcdensenet"]
+    layers: Literal[56, 67, 103] = 56
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+
+
+NETWORKS = ("unet", "benchmark", "fcdensenet")
+
+
+def _kind(network: Any) -> str:
+    """The kind that a table names; a U-Net's keys are checked when it names none or none that is known."""
+    kind = network.get("kind") if isinstance(network, dict) else getattr(network, "kind", None)
+    return kind if kind in NETWORKS else NETWORKS[0]
+
+
+Network = Annotated[
+    Annotated[UNet, Tag("unet")]
+    | Annotated[Benchmark, Tag("benchmark")]
+    | Annotated[FCDenseNet, Tag("fcdensenet")],
+    Discriminator(_kind),
+]
 
 
 class Loss(_Table):
@@ -105,7 +141,7 @@ class Recipe(_Table):
 
     seed: int = Field(default=1, ge=0)
     data: Data = Data()
-    network: Network = Network()
+    network: Network = UNet()
     loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()
@@ -146,10 +182,15 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _told(error: Any) -> str:
-    where = ".".join(str(p) for p in error["loc"])
+    place = [str(p) for p in error["loc"]]
+    if place[:1] == ["network"] and len(place) > 2:
+        del place[1]  # the kind
+    where = ".".join(place)
     if error["type"] == "extra_forbidden":
         return f"{where} is unknown"
     message = error["msg"].removeprefix("Value error, ")
+    if where == "network.kind":
+        message = f"should be one of {', '.join(NETWORKS)}"
     given = "" if isinstance(error["input"], dict | BaseModel) else f" (is {error['input']!r})"
     return f"{where}: {message}{given}" if where else message
 
