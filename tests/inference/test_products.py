@@ -15,7 +15,7 @@ from conftest import Run, is_one_line, read_tiff, truncate, write_tiff
 from products import BANDS, TILE, write_jp2, write_safe, zipped
 
 import landcover
-from landcover.inference.predict import find_inputs
+from landcover.inference.inputs import find_inputs
 
 from .models import tiny_model
 

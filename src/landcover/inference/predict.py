@@ -20,17 +20,16 @@ import pandas as pd
 import rasterio
 
 from landcover import __version__
-from landcover.chips.folder import find_images, open_chips
 from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
-from landcover.imagery.bandfiles import DOWNLOADED, gather, is_product, product_id
 from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Reading
 from landcover.imagery.write import write_coarse
 from landcover.inference.areas import area_table, write_areas
 from landcover.inference.cluster import compute_on_cluster
 from landcover.inference.engine import Engine, Precision, Resources
+from landcover.inference.inputs import find_inputs
 from landcover.inference.items import write_items
 from landcover.inference.journal import Journal
 from landcover.inference.layers import Layers
@@ -255,39 +254,6 @@ def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
         tuple(_warnings(scene, card, unlike)),
         digest.result() if plan.files else None,
     )
-
-
-def find_inputs(inputs: Sequence[Path], part: str | None = None) -> dict[str, Path]:
-    """Images of all inputs, by id: the name of the file, product or files of bands, without suffix.
-
-    Raises
-    ------
-    LandcoverError : an input is missing or empty, an id stands for two files, or the part can't be told
-    """
-    found: dict[str, Path] = {}
-    for entry in map(Path, inputs):
-        if entry.is_dir() and (entry / "images").is_dir():
-            chips = open_chips(entry)
-            images = chips.images if part is None else {i: chips.images[i] for i in chips.images_of(part)}
-        elif entry.is_dir() and not is_product(entry):
-            products = [p for p in sorted(entry.iterdir()) if DOWNLOADED.fullmatch(p.name)]
-            images = gather(find_images(entry)) | {product_id(p): p for p in products}
-        else:
-            images = {product_id(entry): entry}
-        if not images:
-            raise LandcoverError(
-                entry,
-                "holds no image" + (f" of the part {part}" if part else ""),
-                "images to predict",
-                "check the path",
-            )
-        for name, path in images.items():
-            if name in found:
-                raise LandcoverError(
-                    path, f"has the same id as {found[name]}", "one image an id", "predict them apart"
-                )
-            found[name] = path
-    return gather(found)
 
 
 def _check_windows(window: int, overlap: int) -> None:
