@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -71,12 +72,13 @@ def test_training_md_names_every_key_of_the_recipe() -> None:
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     rows = {key for row in re.findall(r"^\| ([\w, ]+) \|", page, re.M) for key in row.split(", ")}
     for name, field in Recipe.model_fields.items():
-        table = field.annotation
-        if isinstance(table, type) and issubclass(table, BaseModel):
-            assert f"| **{name}** |" in page
-            assert set(table.model_fields) <= rows
-        else:
-            assert name in rows
+        kinds = [get_args(kind)[0] for kind in get_args(field.annotation)] or [field.annotation]
+        for table in kinds:
+            if isinstance(table, type) and issubclass(table, BaseModel):
+                assert f"| **{name}** |" in page
+                assert set(table.model_fields) <= rows
+            else:
+                assert name in rows
 
 
 def test_the_version_is_the_same_everywhere() -> None:
