@@ -153,6 +153,7 @@ def train(
         commit,
         history,
         difference,
+        sum(p.numel() for p in segmenter.parameters()),
         chips.path.name,
         training,
         validation,
