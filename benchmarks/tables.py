@@ -99,28 +99,6 @@ def box_seeds() -> str:
     return rows(header, body)
 
 
-def recipes() -> str:
-    """Recipes trained on the same 241 chips, by parameters."""
-    body = []
-    paths = (ROOT / "results" / "recipes").glob("*.json")
-    for found, name in sorted(((read(f"recipes/{p.stem}"), p.stem) for p in paths), key=_parameters):
-        model = found["models"][0]
-        run, scores = model["run"], model["scores"]
-        cells = [interval(scores[p][d]) for p in PARTS for d in ("counts", "mean")]
-        measures = [f"{scores['test']['overall_accuracy'][0]:.3f}"]
-        measures += [f"{scores['test'][k]:.3f}" for k in ("mean_iou", "ece")]
-        minutes = f"{run['wall_time_s'] / 60:.0f}"
-        body.append([name, f"{run['parameters']:,}", minutes, *cells, *measures, str(run["commit"])[:12]])
-    header = ["recipe", "parameters", "minutes"]
-    header += [f"{part}, {decoder}" for part in PARTS for decoder in ("counts", "mean")]
-    header += ["accuracy test", "mean IoU test", "calibration error test", "commit"]
-    return rows(header, body)
-
-
-def _parameters(found: tuple[Any, str]) -> int:
-    return int(found[0]["models"][0]["run"]["parameters"])
-
-
 def finetune() -> str:
     """Ten labelled chips of a new place."""
     found = read("finetune")
@@ -211,7 +189,6 @@ TABLES: dict[str, Callable[[], str]] = {
         box_accuracy,
         box_classes,
         box_seeds,
-        recipes,
         finetune,
         precision,
         scene,
