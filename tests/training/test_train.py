@@ -58,6 +58,16 @@ def test_the_run_folder_holds_its_contract(small_chips: Path, recipe: Path, tmp_
     landcover.predict(small_chips, tmp_path / "predicted", model=run.model, part="val")
 
 
+@pytest.mark.parametrize("kind", ["benchmark", "fcdensenet"])
+def test_other_networks_train_and_export(small_chips: Path, tmp_path: Path, kind: str) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'[network]\nkind = "{kind}"\n[schedule]\nsteps = 2\nbatch = 2\nwarmup = 0\n')
+    run = landcover.train(recipe, small_chips, tmp_path / "run")
+    facts = json.loads((run.folder / "run.json").read_text())
+    assert facts["export_difference"] < 1e-4
+    assert np.isfinite(facts["scores_val"]["kl_int8"])
+
+
 def test_the_int8_copy_maps_nearly_the_same_and_its_score_is_in_the_card(
     small_chips: Path, recipe: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,8 @@ class Engine:
     ----------
     path : model file
     precision : `bf16`, `float32`, `auto` (bf16 where the processor computes in it) or `int8`, which takes the
-        quantised copy beside the file, `<name>.int8.onnx`; what is not quantised in it is as by `auto`
+        quantised copy beside the file, `<name>.int8.onnx`, if the file is not quantised itself; what is not
+        quantised in it is float32
     resources : threads and streams
 
     Attributes
@@ -84,18 +85,20 @@ class Engine:
             raise LandcoverError(
                 "--precision", "is bf16", "a processor that computes in it", "use float32, or auto"
             )
-        if precision == "int8" and not path.name.endswith(INT8):
+        model, card = read_model(path)
+        if precision == "int8" and not _is_quantised(model):
             path = path.with_suffix(INT8)
             if not path.exists():
                 raise LandcoverError(
                     "--precision", f"is int8, and there is no {path.name} beside the model",
                     "the quantised copy that training writes", "use bf16 or float32, or copy it there",
                 )  # fmt: skip
-        self.path = path
-        self._model, self.card = read_model(path)
-        self._hint = "bf16" if able and precision != "float32" else "f32"
-        quantised = any(op.get_type_name() == "FakeQuantize" for op in self._model.get_ops())
-        self.precision = "int8" if quantised else "bf16" if self._hint == "bf16" else "float32"
+            model, card = read_model(path)
+        self.path, self._model, self.card = path, model, card
+        if _is_quantised(model):
+            self.precision = "int8"
+        else:
+            self.precision = "bf16" if able and precision != "float32" else "float32"
         self._extend: Callable[[Any], Any] | None = None
         self._compiled: dict[Shape, Any] = {}  # the last used is the last
 
@@ -158,7 +161,7 @@ class Engine:
             model = self._model.clone()
             model.reshape([1, len(self.card.bands), *shape])
             settings: dict[str, Any] = {
-                "INFERENCE_PRECISION_HINT": self._hint,
+                "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
                 "PERFORMANCE_HINT": "THROUGHPUT",
             }
             if self.resources.threads:
@@ -172,3 +175,7 @@ class Engine:
                 self._extend(model) if self._extend else model, "CPU", settings
             )
         return self._compiled[shape]
+
+
+def _is_quantised(model: Any) -> bool:
+    return any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())

@@ -39,7 +39,8 @@ class Novelty:
     ----------
     mean, covariance : of the mean logarithm of each band in a cell
     distance : that 99 % of the cells of the validation chips keep (Mahalanobis, see `distances`)
-    share : the largest share of the cells of a validation chip that lies beyond it
+    share : the largest share of the cells of a validation chip, or of as many chips as have 64 cells, that
+        lies beyond it
     """
 
     mean: tuple[float, ...]

@@ -12,6 +12,7 @@ from landcover.inference.modelfile import BandStatistics, Novelty
 
 CELL = 32  # px
 EVERY = 4  # px: rows and columns that are looked at
+GROUP = 64  # cells, of one chip of the challenge
 FINEST = 0.01  # of logarithms: finer differences are not told
 USUAL = 99  # % of the cells of validation chips
 BINS_A_UNIT = 100
@@ -48,14 +49,17 @@ class Sample:
 
     def add(self, pixels: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], y: int, x: int) -> None:
         """Look at bands × height × width, of which the first pixel is in row `y` and column `x`."""
-        seen = valid[::EVERY, ::EVERY]
-        logs = np.log1p(pixels[:, ::EVERY, ::EVERY].clip(0, MOST) * np.float32(REFLECTANCE))
+        down, right = -y % EVERY, -x % EVERY  # to the rows and columns of the image that are looked at
+        seen = valid[down::EVERY, right::EVERY]
+        if not seen.size:
+            return
+        logs = np.log1p(pixels[:, down::EVERY, right::EVERY].clip(0, MOST) * np.float32(REFLECTANCE))
         bins = (logs[:, seen] * BINS_A_UNIT).astype(np.int64)
         for counts, band in zip(self.counts, bins, strict=True):
             counts += np.bincount(band, minlength=len(counts))
         sums = np.concatenate([np.where(seen, logs, 0), seen[None]], dtype=np.float64)
         cells = []
-        for axis, start in ((1, y - self._first * CELL), (2, x)):
+        for axis, start in ((1, y + down - self._first * CELL), (2, x + right)):
             index = (start + EVERY * np.arange(sums.shape[axis])) // CELL
             sums = np.add.reduceat(sums, np.flatnonzero(np.diff(index, prepend=-1)), axis=axis)
             cells.append(slice(index[0], index[-1] + 1))
@@ -112,7 +116,9 @@ def fit_novelty(training: npt.NDArray[np.float32], validation: npt.NDArray[np.fl
     known = Novelty(tuple(means.mean(axis=1).tolist()), tuple(map(tuple, covariance.tolist())), np.inf, 1.0)
     found = [d[~np.isnan(d)] for d in (distances(look(chip), known) for chip in validation)]
     limit = float(np.percentile(np.concatenate(found), USUAL))
-    return replace(known, distance=limit, share=max(float(np.mean(d > limit)) for d in found if len(d)))
+    many = -(-GROUP * len(found) // sum(map(len, found)))  # chips, so that one cell is not a large share
+    groups = [np.concatenate(found[i : i + many]) for i in range(0, max(1, len(found) - many + 1), many)]
+    return replace(known, distance=limit, share=max(float(np.mean(d > limit)) for d in groups if len(d)))
 
 
 def likely_causes(sample: Sample, trained: Sequence[BandStatistics], bands: Sequence[str]) -> list[str]:

@@ -56,6 +56,7 @@ def write_report(
     facts = [Fact(str(k), number(v, ".1%"), "mean share" if many else "share") for k, v in largest.items()]
     found = [i["novelty"]["unlike"] for i in record["images"] if i["novelty"]["unlike"] is not None]
     unlike = float(np.mean(found)) if found else None
+    placed = areas["sample_id"].nunique() or len(shares)
     missing = sum(image["no_data_px"] for image in record["images"])
     facts.append(Fact("images", f"{len(shares):,}") if many else Fact("no data", f"{missing:,} px"))
     sections = [
@@ -71,7 +72,12 @@ def write_report(
             "The share of each class among all pixels"
             + (", averaged over the images" if len(shares) > 1 else "")
             + f", by the decoder “{record['options']['decoder']['kind']}”. "
-            + DECODERS[record["options"]["decoder"]["kind"]],
+            + DECODERS[record["options"]["decoder"]["kind"]]
+            + (
+                f" Hectares are those of {placed:,} images whose place is known."
+                if placed < len(shares)
+                else ""
+            ),
             [share_bars({"predicted": mean}, legend)],
             [_table(mean, areas, legend)],
         ),

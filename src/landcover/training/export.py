@@ -54,13 +54,14 @@ def write_int8(
 
     Parameters
     ----------
-    images : training chips, chips × bands × height × width; the first 100 are enough
+    images : training chips, chips × bands × height × width; 100 of them, spread evenly, are looked at
     """
     import nncf
 
     nncf.set_log_level(logging.ERROR)
     graph = _graph(segmenter, len(card.bands), torch.onnx.TrainingMode.EVAL)
-    samples = nncf.Dataset([{"image": image[None]} for image in images[:CALIBRATION_CHIPS]])
+    chosen = images[:: -(-len(images) // CALIBRATION_CHIPS)]
+    samples = nncf.Dataset([{"image": image[None]} for image in chosen])
     with redirect_stdout(StringIO()):  # progress bars
         quantised = nncf.quantize(
             graph, samples, preset=nncf.QuantizationPreset.PERFORMANCE, subset_size=CALIBRATION_CHIPS

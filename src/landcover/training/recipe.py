@@ -183,7 +183,7 @@ def read_recipe(path: Path) -> Recipe:
 
 def _told(error: Any) -> str:
     place = [str(p) for p in error["loc"]]
-    if place[:1] == ["network"] and len(place) > 2:
+    if place[:1] == ["network"] and len(place) > 1:
         del place[1]  # the kind
     where = ".".join(place)
     if error["type"] == "extra_forbidden":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pandas as pd
 import torch
@@ -141,12 +142,14 @@ def train(
         versions=versions(),
     )
     model, small = folder / "model.onnx", folder / "model.int8.onnx"
-    write_int8(small, segmenter, card, training.images)
-    if validation is not None:
-        card = replace(card, scores=scores | {"kl_int8": _kl(small, card.decoder, validation)})
-        save(small, onnx.load(small), card)
     write_model(model, segmenter, card)
     difference = check_model(model, segmenter, (validation or training).images[:CHECKED_CHIPS])
+    write_int8(small, segmenter, card, training.images)
+    if validation is not None:
+        p = np.stack(list(Engine(small).probabilities(validation.images)))
+        card = replace(card, scores=scores | {"kl_int8": _kl(card.decoder, p, validation)})
+        for path in (model, small):
+            save(path, onnx.load(path), card)
     finish(
         folder,
         card,
@@ -227,22 +230,19 @@ def _decoder(
     p = loop.probabilities(segmenter, validation)
     valid = validation.targets != IGNORED
     keep = valid.any(axis=(1, 2))
-    p, valid, true = p[keep], valid[keep], validation.shares[keep]
-    fitted = fit_calibrated(list(p), list(valid), true, prior / prior.sum())
+    fitted = fit_calibrated(list(p[keep]), list(valid[keep]), validation.shares[keep], prior / prior.sum())
     scores: dict[str, float] = {}
     for kind in KINDS:
         decoder = Decoder(kind, fitted.temperature, fitted.shrinkage, fitted.prior)
-        shares = np.stack([decoder.decode(q, v) for q, v in zip(p, valid, strict=True)])
-        scores[f"kl_{kind}"] = float(kl_terms(true, shares).sum(axis=1).mean())
-    right = p.argmax(axis=1) == validation.targets[keep]
+        scores[f"kl_{kind}"] = _kl(decoder, p, validation)
+    right = p.argmax(axis=1) == validation.targets
     scores["overall_accuracy"] = float(right[valid].mean())
     return Decoder(settings.decoder.kind, fitted.temperature, fitted.shrinkage, fitted.prior), scores
 
 
-def _kl(model: Path, decoder: Decoder, chips: Chips) -> float:
-    """Mean KL of a model file on chips, as `predict` computes it."""
-    valid, shares = chips.targets != IGNORED, []
-    for p, seen in zip(Engine(model).probabilities(chips.images), valid, strict=True):
-        shares.append(decoder.decode(p, seen))
+def _kl(decoder: Decoder, p: npt.NDArray[np.float32], chips: Chips) -> float:
+    """Mean KL of the shares of chips that have labels; p: chips × classes × height × width."""
+    valid = chips.targets != IGNORED
     keep = valid.any(axis=(1, 2))
-    return float(kl_terms(chips.shares[keep], np.stack(shares)[keep]).sum(axis=1).mean())
+    shares = np.stack([decoder.decode(q, v) for q, v in zip(p[keep], valid[keep], strict=True)])
+    return float(kl_terms(chips.shares[keep], shares).sum(axis=1).mean())
