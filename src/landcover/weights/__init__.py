@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "a2d73f04627a896208aeafa7591297fc4396ca20182eb23c3b29e0e24778d5b3",
-    "box.int8.onnx": "5b96a54886dcb9e96279a3cae4680fef0a2ab84822e4d9cc31b0a0f709cac7cb",
+    "box.onnx": "835f5dd6a39a89d36bbab45287b9de72c472a19a7301d9039cfadd32f12947d6",
+    "box.int8.onnx": "b5e1d9262deb83f8911d17596ac095860efb8a6cec6cb0212b004da26efbca4f",
 }
 
 
