@@ -171,3 +171,7 @@ class Place:
         """The place of an open raster; None when it has none."""
         known = source.crs or not source.transform.is_identity
         return cls(source.crs, source.transform) if known else None
+
+    def of_cells(self, side: int) -> Place:
+        """The place of a raster that has a cell for each `side` × `side` px of this one."""
+        return Place(self.crs, self.transform @ rasterio.Affine.scale(side))

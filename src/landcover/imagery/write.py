@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio import Affine
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -95,18 +94,13 @@ def write_map(path: Path, codes: npt.NDArray[np.uint8], legend: Legend, place: P
         rows.write(codes[None])
 
 
-def write_coarse(path: Path, values: npt.NDArray[np.float32], cell: int, place: Place | None = None) -> None:
-    """Write a quantity of cells of `cell` × `cell` px of an image, rows × columns; NaN where not known.
-
-    Parameters
-    ----------
-    place : of the image
-    """
+def write_quantity(path: Path, values: npt.NDArray[np.float32], place: Place | None = None) -> None:
+    """Write a quantity, rows × columns, NaN where it is not known, as a GeoTIFF of float32."""
     profile: dict[str, Any] = dict(
         height=values.shape[0], width=values.shape[1], dtype="float32", nodata=np.nan
     )
     if place is not None:
-        profile |= dict(crs=place.crs, transform=place.transform @ Affine.scale(cell))
+        profile |= dict(crs=place.crs, transform=place.transform)
     with (
         whole(path) as finished,
         told_when_full(path),

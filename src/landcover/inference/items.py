@@ -12,11 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rasterio import Affine
-
 from landcover.files import write_text
 from landcover.imagery.cog import is_large
-from landcover.imagery.image import Place
 from landcover.imagery.stac import ANY_TIME, Json, classes, file_fields, footprint, item, projection
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE
 from landcover.inference.modelfile import Card
@@ -94,7 +91,7 @@ def scene_item(
     geometry, bbox = None, None
     coarse: Json = {}
     if scene.plan.place is not None:
-        cells = Place(scene.plan.place.crs, scene.plan.place.transform @ Affine.scale(CELL))
+        cells = scene.plan.place.of_cells(CELL)
         coarse = projection(cells, -(-facts["height"] // CELL), -(-facts["width"] // CELL))
         properties |= projection(scene.plan.place, facts["height"], facts["width"])
         if scene.tally.area:

@@ -25,7 +25,7 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
 from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Reading
-from landcover.imagery.write import write_coarse
+from landcover.imagery.write import write_quantity
 from landcover.inference.areas import area_table, write_areas
 from landcover.inference.cluster import compute_on_cluster
 from landcover.inference.engine import Engine, Precision, Resources
@@ -243,7 +243,8 @@ def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
         scene.finish(stage, card.legend)
     distance = distances(scene.sample, card.novelty)
     (stage / "novelty").mkdir(exist_ok=True)
-    write_coarse(stage / "novelty" / f"{plan.id}.tif", distance, CELL, plan.place)
+    cells = plan.place.of_cells(CELL) if plan.place else None
+    write_quantity(stage / "novelty" / f"{plan.id}.tif", distance, cells)
     known = distance[~np.isnan(distance)]
     unlike = float(np.mean(known > card.novelty.distance)) if len(known) else None
     return Found(
