@@ -84,7 +84,8 @@ def write_report(
         Section(
             "Map",
             "Image in natural colours, its map, and how far each part is from the training images: grey is "
-            "usual, purple is farther than 99 % of the parts of validation images, the darker the farther."
+            "usual, purple is farther than 99 % of the parts of validation images, the darker the farther, "
+            "black holds too few data."
             + (f" The first {len(pictures)} of {len(shares):,}." if len(shares) > len(pictures) else "")
             + " Where the map looks wrong, the shares are wrong too.",
             [
