@@ -150,3 +150,4 @@ S2GLC = Legend(
         LandClass(9, "water", "eau", "#1445f9"),
     ),
 )
+LEGENDS = {"s2glc": S2GLC}

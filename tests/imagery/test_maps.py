@@ -7,8 +7,9 @@ from conftest import truncate, write_tiff
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
-from landcover.imagery.maps import open_codes, read_codes
-from landcover.legend import S2GLC
+from landcover.imagery.maps import legend_of, open_codes, read_codes
+from landcover.imagery.write import write_map
+from landcover.legend import S2GLC, LandClass, Legend
 
 CODES = (np.arange(48, dtype=np.uint8) % 10).reshape(6, 8)
 
@@ -66,3 +67,24 @@ def test_a_truncated_mask_is_refused(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", np.ones((300, 300), np.uint8))
     with pytest.raises(LandcoverError, match="can't be read"):
         read_codes(truncate(path), S2GLC)
+
+
+def test_a_map_carries_its_legend(tmp_path: Path) -> None:
+    write_map(tmp_path / "a.tif", np.full((4, 4), 3, np.uint8), S2GLC)
+    assert legend_of(tmp_path / "a.tif") is S2GLC
+    two = Legend(
+        "two", (LandClass(0, "none", "aucune", "#000000", False), LandClass(5, "tree", "arbre", "#00ff00"))
+    )
+    write_map(tmp_path / "b.tif", np.full((4, 4), 5, np.uint8), two)
+    found = legend_of(tmp_path / "b.tif")
+    assert [(c.code, c.name, c.colour, c.is_label) for c in found.classes] == [
+        (0, "none", "#000000", False),
+        (5, "tree", "#00ff00", True),
+    ]
+
+
+def test_a_map_without_legend_needs_one_named(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "a.tif", np.full((4, 4), 3, np.uint8))
+    with pytest.raises(LandcoverError, match="--legend s2glc"):
+        legend_of(tmp_path / "a.tif")
+    assert legend_of(tmp_path / "a.tif", "s2glc") is S2GLC

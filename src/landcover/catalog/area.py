@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from landcover.errors import LandcoverError
-
-CODES = ("code", "insee_com", "code_insee", "codgeo", "com")  # columns that hold codes of communes
-SUFFIXES = (".geojson", ".json", ".gpkg", ".shp")
+from landcover.imagery.vectors import code_column, read_vectors
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def area_of(
         )  # fmt: skip
     if bbox is not None:
         return Area(_checked(bbox), "scene")
-    table = _read(Path(polygon or communes or ""))
+    table = read_vectors(Path(polygon or communes or ""), "polygon").to_crs(4326)
     if code is not None:
         table = _commune(table, Path(communes or ""), code)
     west, south, east, north = map(float, table.total_bounds)
@@ -59,39 +57,13 @@ def _checked(bbox: tuple[float, float, float, float]) -> tuple[float, float, flo
     return bbox
 
 
-def _read(path: Path) -> Any:
-    """The polygons of a file in WGS 84, as a GeoDataFrame."""
-    import geopandas
-    from pyogrio.errors import DataSourceError
-
-    wanted = f"polygons in a file of {', '.join(SUFFIXES)}"
-    if not path.is_file() or path.suffix.lower() not in SUFFIXES:
-        finding = "is of another format" if path.is_file() else "is not there"
-        raise LandcoverError(path, finding, wanted, "check the path")
-    try:
-        table = geopandas.read_file(path, engine="pyogrio")
-    except (DataSourceError, ValueError, RuntimeError) as error:
-        finding = f"can't be read ({' '.join(str(error).split())[:120]})"
-        raise LandcoverError(path, finding, wanted, "mend the file") from error
-    if not hasattr(table, "geom_type") or not table.geom_type.isin(["Polygon", "MultiPolygon"]).any():
-        raise LandcoverError(path, "holds no polygon", wanted, "give a file of polygons")
-    if table.crs is None:
-        raise LandcoverError(path, "has no CRS", wanted, "tell its CRS in the file")
-    return table.to_crs(4326)
-
-
 def _commune(table: Any, path: Path, code: str) -> Any:
     """The rows of a commune."""
-    columns = [c for c in table.columns if str(c).lower() in CODES]
-    if not columns:
-        raise LandcoverError(
-            path, f"has the columns {', '.join(map(str, table.columns))}",
-            f"one of {', '.join(CODES)} with the codes", "rename the column",
-        )  # fmt: skip
-    found = table[table[columns[0]].astype(str) == code]
+    column = code_column(table, path)
+    found = table[table[column].astype(str) == code]
     if found.empty:
         raise LandcoverError(
-            path, f"has no commune {code} in its column {columns[0]}",
-            f"a code such as {table[columns[0]].iloc[0]}", "check --code, and the year of the file",
+            path, f"has no commune {code} in its column {column}",
+            f"a code such as {table[column].iloc[0]}", "check --code, and the year of the file",
         )  # fmt: skip
     return found

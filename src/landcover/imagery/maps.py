@@ -14,7 +14,39 @@ from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.imagery.image import open_raster, reading
-from landcover.legend import Legend
+from landcover.legend import LEGENDS, S2GLC, LandClass, Legend
+
+TAG = "CLASS_"
+
+
+def legend_of(path: Path, asked: str | None = None) -> Legend:
+    """The legend of a map: the one that it carries in its metadata (`CLASS_<code>`), or the one asked for.
+
+    Parameters
+    ----------
+    asked : name of a legend known here (`s2glc`), or path of a legend.toml; None takes the map's own
+
+    Raises
+    ------
+    LandcoverError : the map carries none, or the one asked for is not there
+    """
+    if asked is not None:
+        return LEGENDS[asked] if asked in LEGENDS else Legend.from_toml(Path(asked))
+    with open_raster(path) as source:
+        names = {int(k.removeprefix(TAG)): v for k, v in source.tags().items() if k.startswith(TAG)}
+        if not names:
+            raise LandcoverError(
+                path, "doesn't say what its codes mean", "a map with a legend, as predict writes it",
+                f"give the legend: --legend {', '.join(LEGENDS)} or a legend.toml",
+            )  # fmt: skip
+        if names == dict(zip(S2GLC.codes, S2GLC.names, strict=True)):
+            return S2GLC
+        colours = source.colormap(1)
+        classes = [
+            LandClass(code, name, name, "#" + bytes(colours[code][:3]).hex(), code != source.nodata)
+            for code, name in sorted(names.items())
+        ]
+    return Legend(", ".join(names.values()), tuple(classes))
 
 
 def read_codes(path: Path, legend: Legend) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,1 @@
+"""Statistics: from maps to tables: territories, areas with intervals, change, vintages, confrontation."""
