@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.propose import propose as propose
     from landcover.statistics.sample import sample as sample
     from landcover.training.train import train as train
 
@@ -34,6 +35,7 @@ _PUBLIC = {
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "demo": "landcover.inference.demo:demo",
     "sample": "landcover.statistics.sample:sample",
+    "propose": "landcover.statistics.propose:propose",
 }
 _EXTRAS = {"train": "train"}
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "fetch",
     "inspect",
     "predict",
+    "propose",
     "sample",
     "score",
     "train",

@@ -47,7 +47,7 @@ def command(
     legend: Annotated[
         str | None, typer.Option(help="Of a map that carries none: s2glc or a legend.toml.")
     ] = None,
-    chips: Annotated[int, typer.Option(help="For training: how many chips to propose.")] = 20,
+    chips: Annotated[int | None, typer.Option(help="For training: how many chips to propose.")] = None,
     size: Annotated[int, typer.Option(help="For training: side of a chip, px.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same points.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
@@ -58,6 +58,14 @@ def command(
     """
     import landcover
 
+    _check_purpose(purpose, {"--points": points, "--target-error": target_error, "--chips": chips})
+    if chips is not None:
+        proposed = landcover.propose(map, out, chips, size, legend, overwrite)
+        print(f"{'chip':<20} {'uncertainty':>11} {'novelty':>8} {'score':>6}")
+        for row in proposed.itertuples():
+            print(f"{row.id:<20} {row.uncertainty:>11.3f} {row.novelty:>8.2f} {row.score:>6.3f}")
+        print(f"{chips} chips to label, the most helpful first, in {out}")
+        return
     drawn = landcover.sample(
         map,
         out,
@@ -90,3 +98,17 @@ def _expected(text: str) -> tuple[str, float]:
         raise LandcoverError(
             "--expect", f"is {text!r}", "a stratum and a share, such as water=0.7", "mend it"
         ) from error
+
+
+def _check_purpose(purpose: str, asked: dict[str, float | None]) -> None:
+    """Refuse an unknown purpose, and numbers that belong to the other one or are missing."""
+    own = {"area": ("--points", "--target-error"), "training": ("--chips",)}.get(purpose)
+    if own is None:
+        raise LandcoverError("--for", f"is {purpose!r}", "area or training", "mend it")
+    for option, number in asked.items():
+        if number is not None and option not in own:
+            raise LandcoverError(
+                option, f"does not go with --for {purpose}", " or ".join(own), "change it or --for"
+            )
+    if purpose == "training" and asked["--chips"] is None:
+        raise LandcoverError("--chips", "is missing", "how many chips you can label", "say it")
