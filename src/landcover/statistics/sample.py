@@ -10,10 +10,12 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import rasterio
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.imagery.area import pixel_areas
+from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Place
 from landcover.imagery.maps import Codes, legend_of, open_codes
 from landcover.statistics.allocation import (
@@ -94,7 +96,11 @@ def sample(
     check_table(out, overwrite)
     _check(out, points, allocation, expect, target_error, minimum)
     classes = legend_of(map, legend)
-    with open_codes(map, classes) as codes, open_strata(codes, inputs.get("strata")) as (read, names):
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE),
+        open_codes(map, classes) as codes,
+        open_strata(codes, inputs.get("strata")) as (read, names),
+    ):
         place, shape = place_of(codes), codes.source.shape
         pixels, hectares = count(place, shape, read, len(names))
         group, found = describe(map, names, pixels.sum(axis=(0, 1)), hectares, expect, join)
