@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from matplotlib.patches import Rectangle
 from scipy.stats import spearmanr
 
 import landcover
@@ -24,9 +25,11 @@ from landcover.files import write_text
 from landcover.imagery.image import Place
 from landcover.imagery.write import open_map
 from landcover.legend import S2GLC
+from landcover.report.pictures import image_rgb, map_rgb
 from landcover.statistics.allocation import allocate
 from landcover.statistics.draw import count, draw
 
+ROOT = Path(__file__).resolve().parents[1]
 DRAWS = 400
 POINTS = 300
 MINIMUM = 20
@@ -112,8 +115,32 @@ def proposals(prediction: Path, mapped: Codes, true: Codes) -> dict[str, Any]:
     }
 
 
+def picture(prediction: Path, scene: Path, out: Path) -> None:
+    """Draw the ten chips that are proposed of a scene, on its image and on its map."""
+    import matplotlib.patheffects as effects
+    from matplotlib.figure import Figure
+
+    chips = landcover.propose(prediction, prediction.parent / "ten.gpkg", 10)
+    with rasterio.open(scene) as source:
+        image = image_rgb(source.read()[:, ::2, ::2])
+    with rasterio.open(prediction / "maps" / f"{scene.stem}.tif") as source:
+        mapped = map_rgb(source.read(1)[::2, ::2], S2GLC)
+        extent = (0, source.width, source.height, 0)
+    figure = Figure(figsize=(12, 6.3), layout="constrained")
+    halo = [effects.withStroke(linewidth=4, foreground="black")]
+    for axes, pixels in zip(figure.subplots(2), (image, mapped), strict=True):
+        axes.imshow(pixels, extent=extent)
+        axes.set_axis_off()
+        for rank, y, x in zip(chips["rank"], chips["y0"], chips["x0"], strict=True):
+            square = Rectangle((x, y), 256, 256, fill=False, edgecolor="white", linewidth=2)
+            square.set_path_effects(halo)
+            axes.add_patch(square)
+            axes.text(x + 20, y + 75, rank, color="white", weight="bold", fontsize=13, path_effects=halo)
+    figure.savefig(out, dpi=85, pil_kwargs={"quality": 85})
+
+
 def main(data: Path, result: Path) -> None:
-    """Measure all three and write the result file."""
+    """Measure all three and write the result file and the picture of the docs."""
     scene = data / "challenge48" / "ain_west.tif"
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
@@ -121,6 +148,9 @@ def main(data: Path, result: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sizes = [cost(folder, side) for side in SIDES]
+        south = scene.with_name("ain.tif")
+        landcover.predict(south, folder / "ain", confidence=True)
+        picture(folder / "ain", south, ROOT / "docs" / "images" / "proposals.jpg")
         landcover.predict(scene, folder / "prediction", confidence=True)
         with rasterio.open(folder / "prediction" / "maps" / "ain_west.tif") as source:
             mapped, place = source.read(1), Place.of(source)

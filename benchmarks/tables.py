@@ -181,6 +181,58 @@ def costs() -> str:
     )
 
 
+def sample_balance() -> str:
+    """Standard errors of shares of classes from simple and from balanced samples."""
+    found = read("sample")
+    gain = found["gain"]
+    simple, balanced = gain["simple"], gain["balanced"]
+    body = [
+        [
+            name,
+            f"{share:.4f}",
+            f"{simple['standard_error'][k]:.4f}",
+            f"{balanced['standard_error'][k]:.4f}",
+            f"{(balanced['standard_error'][k] / simple['standard_error'][k]) ** 2:.2f}",
+            f"{simple['bias_in_standard_errors'][k]:+.1f}, {balanced['bias_in_standard_errors'][k]:+.1f}",
+        ]
+        for k, (name, share) in enumerate(gain["truth"].items())
+    ]
+    header = ["class", "true share", "error, simple", "error, balanced", "ratio of variances", "bias"]
+    return (
+        rows(header, body)
+        + f"\n\n{gain['draws']} samples of {gain['points']} points each from {gain['scene']}, whose mask is the "
+        "truth; strata are the map of the model in the box. Bias of the mean of all samples, simple and "
+        f"balanced, in its standard errors. Commit {found['commit']}."
+    )
+
+
+def sample_cost() -> str:
+    """What a draw takes from maps of two sizes."""
+    found = read("sample")
+    body = [
+        [f"{c['side']:,} × {c['side']:,}", f"{c['processor_seconds']:.0f} s", f"{c['peak_mib']} MiB"]
+        for c in found["cost"]
+    ]
+    return rows(["map, px", "processor time", "peak memory"], body) + (
+        f"\n\n1,000 balanced points, the whole command, on {found['machine']}. Commit {found['commit']}."
+    )
+
+
+def sample_proposals() -> str:
+    """How wrong the map is in chips that are proposed."""
+    found = read("sample")
+    p = found["proposals"]
+    body = [
+        [f"all {p['candidates']}", f"{p['wrong_of_all']:.3f}"],
+        [f"the first {p['first']} that are proposed", f"{p['wrong_of_first']:.3f}"],
+    ]
+    return rows([f"chips of {p['size']} px", "share of wrong pixels"], body) + (
+        f"\n\nRank correlation with the share of wrong pixels: of uncertainty "
+        f"{p['rank_correlation_of_uncertainty']:.2f}, of novelty {p['rank_correlation_of_novelty']:.2f}. "
+        f"Commit {found['commit']}."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -193,6 +245,9 @@ TABLES: dict[str, Callable[[], str]] = {
         precision,
         scene,
         costs,
+        sample_balance,
+        sample_cost,
+        sample_proposals,
     )
 }
 

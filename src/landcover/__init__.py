@@ -1,7 +1,7 @@
 """From a satellite image to land cover maps, class shares and area tables.
 
-One function per command, with the same names and defaults. Each is imported when it is first used, so that
-`import landcover` is quick and PyTorch is loaded by `train` alone.
+One function per command, with the same names and defaults; `propose` is `sample --for training`. Each is
+imported when it is first used, so that `import landcover` is quick and PyTorch is loaded by `train` alone.
 """
 
 from __future__ import annotations
