@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md")
+PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md", "docs/statistics.md")
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
@@ -193,16 +193,16 @@ def sample_balance() -> str:
             f"{simple['standard_error'][k]:.4f}",
             f"{balanced['standard_error'][k]:.4f}",
             f"{(balanced['standard_error'][k] / simple['standard_error'][k]) ** 2:.2f}",
-            f"{simple['bias_in_standard_errors'][k]:+.1f}, {balanced['bias_in_standard_errors'][k]:+.1f}",
+            f"{simple['bias_in_standard_errors'][k]:+.1f} / {balanced['bias_in_standard_errors'][k]:+.1f}",
         ]
         for k, (name, share) in enumerate(gain["truth"].items())
     ]
     header = ["class", "true share", "error, simple", "error, balanced", "ratio of variances", "bias"]
     return (
         rows(header, body)
-        + f"\n\n{gain['draws']} samples of {gain['points']} points each from {gain['scene']}, whose mask is the "
-        "truth; strata are the map of the model in the box. Bias of the mean of all samples, simple and "
-        f"balanced, in its standard errors. Commit {found['commit']}."
+        + f"\n\n{gain['draws']} samples of {gain['points']} points each from {gain['scene']}, whose mask "
+        "is the truth; strata are the map of the model in the box. Bias of the mean of all samples, simple "
+        f"and balanced, in its standard errors. Commit {found['commit']}."
     )
 
 
