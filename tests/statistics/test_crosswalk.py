@@ -34,9 +34,7 @@ def territories(codes: list[str], seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame({"code": codes, "name": [f"name of {c}" for c in codes], "pixels": area * 100})
     table = table.assign(area_ha=area, mapped_ha=mapped, no_data_share=1 - mapped / area)
     for name, share in zip(S2GLC.label_names, shares.T, strict=True):
-        table[f"{name}_ha"] = share * mapped
-    for name, share in zip(S2GLC.label_names, shares.T, strict=True):
-        table[f"{name}_share"] = share
+        table[f"{name}_ha"], table[f"{name}_share"] = share * mapped, share
     return table
 
 
@@ -152,6 +150,24 @@ def test_what_is_not_known_of_a_part_is_not_known_of_the_whole(tmp_path: Path) -
     assert after.loc["C", "water_ha"] > 0
 
 
+def test_a_territory_off_the_map_adds_nothing(tmp_path: Path) -> None:
+    table = territories(["a", "b", "c", "d"])
+    off = table["code"].isin(["b", "c", "d"])
+    classes = [c for n in S2GLC.label_names for c in (f"{n}_ha", f"{n}_share")]
+    table.loc[off, ["pixels", "mapped_ha", *classes]] = [0, 0, *[np.nan] * len(classes)]
+    table.loc[off, "no_data_share"] = 1.0
+    pairs = pd.DataFrame({"code_from": list("abcd"), "code_to": list("AACC"), "share": 1.0})
+    after = transfer(table, pairs, tmp_path)[0].set_index("code")
+    whole = table.set_index("code").loc["a"]
+    assert (after.loc["A", HECTARES] == whole[HECTARES]).all()
+    assert after.loc["A", "water_share"] == pytest.approx(whole["water_share"])
+    assert after.loc["A", "no_data_share"] == pytest.approx(
+        1 - whole["mapped_ha"] / table["area_ha"][:2].sum()
+    )
+    assert after.loc["C", classes].isna().all()
+    assert after.loc["C", "no_data_share"] == 1
+
+
 def test_a_part_that_the_table_lacks_is_told(ain: Path, movements: Path, tmp_path: Path) -> None:
     table = read_table(ain, ["code"])
     source = write(tmp_path / "t.csv", table[table["code"] != "01091"])
@@ -177,11 +193,10 @@ def test_a_wrong_crosswalk_is_one_line(content: str, tmp_path: Path, run: Callab
     assert not (tmp_path / "o.csv").exists()
 
 
-def test_other_mistakes_are_one_line(
-    ain: Path, movements: Path, tmp_path: Path, run: Callable[..., Run]
-) -> None:
+def test_other_mistakes_are_one_line(movements: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "o.csv"
-    table = ("crosswalk", ain, "--out", out)
+    source = write(tmp_path / "t.csv", territories(["01004", "01039", "01059", "01091"]))
+    table = ("crosswalk", source, "--out", out)
     assert is_one_line(run(*table), "has nothing to go by")
     assert is_one_line(run(*table, "--movements", movements, "--to", 2024), "needs two vintages")
     wrong = run(*table, "--movements", movements, "--from", 2024, "--to", 2018)

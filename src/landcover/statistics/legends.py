@@ -104,10 +104,12 @@ def reclass_table(
     parts = pairs.pivot_table(index="class_from", columns="class_to", values="share")
     parts = parts.reindex(index=[c.name for c in held], columns=[c.name for c in wanted]).fillna(0.0)
     hectares = table[[f"{c.name}_ha" for c in held]].to_numpy(float) @ parts.to_numpy()
-    out[[f"{c.name}_ha" for c in wanted]] = hectares
-    shares = [f"{c.name}_share" for c in wanted if c != new.no_data]
-    if any(f"{c.name}_share" in table for c in old.labels):
-        recompute_shares(out := out.assign(**dict.fromkeys(shares, np.nan)), table, source)
+    shares = any(f"{c.name}_share" in table for c in old.labels)
+    for c, column in zip(wanted, hectares.T, strict=True):
+        out[f"{c.name}_ha"] = column
+        if shares and c.is_label:
+            out[f"{c.name}_share"] = np.nan
+    recompute_shares(out, table, source)
     torn = pairs["class_from"][pairs["share"] < 1].unique()
     return out, new.name, [n for n in torn if f"{n}_ha" in table]
 

@@ -128,12 +128,13 @@ def vintage(path: Path) -> dict[str, Any]:
     Returns
     -------
     vintage : of a map: imagery (date or range), image (SHA-256), model (file and SHA-256), legend, options
-        (the decoder and others); of a table: those that its own record names; empty when nothing is known
+        (the decoder and others); of a table: those that its own record names, and shares (how they were
+        computed); empty when nothing is known
     """
     beside = path.with_name(path.name + ".json")
     if beside.is_file():
-        found: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8")).get("vintages", {})
-        return found
+        told = json.loads(beside.read_text(encoding="utf-8"))
+        return {**told.get("vintages", {}), **{k: told[k] for k in ("shares",) if k in told}}
     folder = path.parent.parent
     item, record = folder / "items" / f"{path.stem}.json", folder / "predict.json"
     if not (item.is_file() and record.is_file()):
@@ -151,7 +152,7 @@ def vintage(path: Path) -> dict[str, Any]:
     }
 
 
-STAMPS = ("imagery", "image", "model", "legend", "options", "territories")
+STAMPS = ("imagery", "image", "model", "legend", "options", "shares", "territories")
 
 
 def stamp(path: Path) -> dict[str, Any]:

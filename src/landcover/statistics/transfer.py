@@ -21,7 +21,7 @@ def transfer(table: pd.DataFrame, pairs: pd.DataFrame, source: Path) -> tuple[pd
 
     Each quantity of a new territory is Σ share(old → new) × quantity(old), over `pixels` and all columns of
     hectares; `x_share` becomes x_ha over the hectares that it was a share of (mapped_ha or area_ha), and
-    no_data_share its mean by area_ha.
+    no_data_share its mean by area_ha. A territory of which nothing is mapped adds nothing to its classes.
 
     Parameters
     ----------
@@ -47,7 +47,12 @@ def transfer(table: pd.DataFrame, pairs: pd.DataFrame, source: Path) -> tuple[pd
     parts = joined[sums].mul(joined["share"], axis=0)
     if "no_data_share" in plain and "area_ha" in plain:
         parts["no_data_share"] = joined["no_data_share"] * parts["area_ha"]
+    classes = [c for c in sums if f"{c.removesuffix('_ha')}_share" in plain]
+    if "mapped_ha" in sums:
+        parts.loc[parts["mapped_ha"] == 0, classes] = 0.0
     totals = parts.groupby(codes, sort=False).sum().mask(parts.isna().groupby(codes, sort=False).any())
+    if "mapped_ha" in sums:
+        totals.loc[totals["mapped_ha"] == 0, classes] = np.nan
     out = pd.DataFrame(index=totals.index)
     emptied = []
     for column in plain.columns:
