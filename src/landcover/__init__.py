@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
     from landcover.statistics.crosswalk import crosswalk as crosswalk
+    from landcover.statistics.release import release as release
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -33,6 +34,7 @@ _PUBLIC = {
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "crosswalk": "landcover.statistics.crosswalk:crosswalk",
+    "release": "landcover.statistics.release:release",
     "demo": "landcover.inference.demo:demo",
 }
 _EXTRAS = {"train": "train"}
@@ -45,6 +47,7 @@ __all__ = [
     "fetch",
     "inspect",
     "predict",
+    "release",
     "score",
     "train",
 ]
