@@ -179,3 +179,38 @@ def test_shipped_colours_are_the_official_ones() -> None:
     level2 = LEGENDS["corine2"]
     assert [c.code // 10 for c in level2.labels] == [1] * 4 + [2] * 4 + [3] * 3 + [4] * 2 + [5] * 2
     assert not any(legend.classes[0].is_label for legend in LEGENDS.values())
+
+
+def test_shipped_shares_follow_from_published_figures() -> None:
+    """Figures and sources as in docs/statistics.md."""
+
+    def share(old: str, new: str, before: str, after: str) -> float:
+        pairs = legend_crosswalk(LEGENDS[old], LEGENDS[new]).set_index(["class_from", "class_to"])
+        return float(pairs.loc[(before, after), "share"])
+
+    coniferous, broadleaved = 46, 37
+    mixed = 100 - coniferous - broadleaved
+    trees = share("worldcover", "s2glc", "tree_cover", "coniferous")
+    assert trees == pytest.approx((coniferous + mixed / 2) / 100)
+    assert share("corine2", "s2glc", "forests", "coniferous") == trees
+    arable, permanent, grass = 62.3, 7.1, 30.5
+    cultivated = (arable + permanent) / (arable + permanent + grass)
+    for old in ("corine1", "corine2"):
+        before = {"corine1": "agricultural", "corine2": "heterogeneous_agriculture"}[old]
+        assert share(old, "s2glc", before, "cultivated") == pytest.approx(cultivated, abs=5e-4)
+        assert share(old, "worldcover", before, "cropland") == pytest.approx(cultivated, abs=5e-4)
+    crops = share("s2glc", "corine2", "cultivated", "arable")
+    assert crops == pytest.approx(arable / (arable + permanent), abs=5e-4)
+    grassland = 17.4 * 4.1  # per cent of million km² is million ha
+    pastures = grass / 100 * 157 / grassland
+    for old, before in (("s2glc", "herbaceous"), ("worldcover", "grassland")):
+        assert share(old, "corine2", before, "pastures") == pytest.approx(pastures, abs=5e-3)
+    shrubs = 5.7 * 4.1
+    found = share("corine2", "worldcover", "scrub_herbaceous", "shrubland")
+    assert found == pytest.approx(shrubs / (shrubs + (1 - pastures) * grassland), abs=5e-3)
+    wood, shrub, bare = np.array([37.8, 7.1, 3.3]) / (37.8 + 7.1 + 3.3)
+    for name, value in (("tree_cover", wood), ("shrubland", shrub), ("bare_sparse", bare)):
+        found = share("corine1", "worldcover", "forest_seminatural", name)
+        assert found == pytest.approx(value, abs=1e-3)
+    conifers = share("corine1", "s2glc", "forest_seminatural", "coniferous")
+    assert conifers == pytest.approx(wood * trees, abs=1e-3)
