@@ -198,6 +198,9 @@ def test_other_mistakes_are_one_line(movements: Path, tmp_path: Path, run: Calla
     source = write(tmp_path / "t.csv", territories(["01004", "01039", "01059", "01091"]))
     table = ("crosswalk", source, "--out", out)
     assert is_one_line(run(*table), "has nothing to go by")
+    assert is_one_line(run(*table, "--areas", source, "--to", "corine1"), "is of no use here")
+    both = run(*table, "--movements", movements, "--crosswalk", source)
+    assert is_one_line(both, "is given beside movements")
     assert is_one_line(run(*table, "--movements", movements, "--to", 2024), "needs two vintages")
     wrong = run(*table, "--movements", movements, "--from", 2024, "--to", 2018)
     assert is_one_line(

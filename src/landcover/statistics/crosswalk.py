@@ -71,6 +71,12 @@ def crosswalk(
         communes split in unknown shares, a map whose class would become several
     """
     source, out = Path(source), Path(out)
+    if movements is not None and crosswalk is not None:
+        raise LandcoverError(
+            crosswalk, "is given beside movements", "one of --movements and --crosswalk", "leave one out"
+        )
+    if areas is not None and movements is None:
+        raise LandcoverError(areas, "is of no use here", "--areas with --movements alone", "leave it out")
     if source.suffix.lower() in (".tif", ".tiff"):
         if to is None:
             raise _nothing_to_go_by()

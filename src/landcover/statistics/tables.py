@@ -163,9 +163,9 @@ def stamp(path: Path) -> dict[str, Any]:
 
     def told(known: Any) -> Iterator[tuple[str, Any]]:
         for key, value in known.items() if isinstance(known, dict) else ():
-            if key in STAMPS:
+            if key in STAMPS and not (isinstance(value, dict) and value.keys() & set(STAMPS)):
                 yield key, value
-            else:
+            else:  # what an input of that role is made from
                 yield from told(value)
 
     found: dict[str, list[Any]] = {}
