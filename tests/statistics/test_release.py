@@ -26,7 +26,11 @@ from landcover.statistics.tables import facts, write_table
 
 PLACE = Place(rasterio.CRS.from_epsg(32631), from_origin(600_000, 5_000_000, 10, 10))
 OLD = dict(
-    imagery="2018-07-01T10:00:00Z", image="aa", model={"file": "m1.onnx", "sha256": "11"}, legend=S2GLC.name
+    imagery="2018-07-01T10:00:00Z",
+    image="aa",
+    model={"file": "m1.onnx", "sha256": "11"},
+    legend=S2GLC.name,
+    options={"offset": 0},
 )
 NEW_IMAGE = dict(imagery="2024-07-01T10:00:00Z", image="bb")
 NEW_MODEL = dict(model={"file": "m2.onnx", "sha256": "22"})
@@ -166,14 +170,20 @@ def compare(
     return written
 
 
-def test_other_imagery_alone_is_the_ground(tmp_path: Path) -> None:
-    changes = compare(tmp_path, AFTER, NEW_IMAGE)
+@pytest.mark.parametrize(
+    "more", [{}, {"model": {"file": "renamed.onnx", "sha256": "11"}}, {"options": {"offset": -1000}}]
+)
+def test_other_imagery_alone_is_the_ground(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Also when the file of the model has another name, and numbers of the new image are read otherwise."""
+    changes = compare(tmp_path, AFTER, NEW_IMAGE | more)
     assert (changes["ground_ha"] == changes["change_ha"]).all()
     assert (changes["method_ha"] == 0).all()
     assert set(changes["cause"]) == {"ground"}
 
 
-@pytest.mark.parametrize("vintages", [NEW_MODEL, {"options": {"decoder": "mean"}}, {"image": "cc"}])
+@pytest.mark.parametrize(
+    "vintages", [NEW_MODEL, {"options": {"decoder": "mean"}}, {"options": {"offset": -1000}}, {"image": "cc"}]
+)
 def test_other_method_alone_is_method(tmp_path: Path, vintages: dict[str, Any]) -> None:
     """Also other pixels of the same date: the same ground, processed otherwise."""
     changes = compare(tmp_path, AFTER, vintages)

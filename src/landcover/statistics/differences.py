@@ -21,6 +21,7 @@ from landcover.statistics.tables import SUFFIXES, facts, read_table, stamp
 from landcover.statistics.transfer import transfer
 
 METHOD = ("model", "legend", "options", "shares")
+READING = ("bands", "scale", "offset")  # options that say how the numbers of an image are read
 NEAR = 0.01  # share of a territory's area by which its mapped part may differ
 BY_GROUND, BY_METHOD, BY_BOTH, BY_NOTHING = "ground", "method", "ground and method", "nothing"
 NOT_TOLD, COVERAGE = "not told", "mapped area"
@@ -83,6 +84,7 @@ def cause_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What may have changed a number, by the vintages of two tables (`stamp`).
 
     Other pixels of the same date are another processing of one look at the ground, so they count as method.
+    How the numbers of an image are read (bands, scale, offset) belongs to the image.
 
     Examples
     --------
@@ -96,10 +98,20 @@ def cause_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         return NOT_TOLD
     pixels = before["image"] != after["image"]
     dated = isinstance(before.get("imagery"), str) and before["imagery"] == after.get("imagery")
-    method = any(before.get(key) != after.get(key) for key in METHOD) or (pixels and dated)
+    method = _method(before, pixels) != _method(after, pixels) or (pixels and dated)
     if pixels and not dated:
         return BY_BOTH if method else BY_GROUND
     return BY_METHOD if method else BY_NOTHING
+
+
+def _method(vintages: Mapping[str, Any], other_pixels: bool) -> dict[str, Any]:
+    """What a method is: the model by its SHA-256, the legend, the options and how shares are computed."""
+    found = {key: vintages.get(key) for key in METHOD}
+    if isinstance(found["model"], dict):
+        found["model"] = found["model"].get("sha256")
+    if isinstance(found["options"], dict) and other_pixels:
+        found["options"] = {k: v for k, v in found["options"].items() if k not in READING}
+    return found
 
 
 def _compare(
@@ -145,12 +157,14 @@ def _bridge(
 ) -> Any:
     """Hectares of the previous imagery by the new method, rows as in `new`."""
     made = stamp(path)
-    for expected, what in ((before, "imagery"), (after, "method")):
-        keys = ("image",) if what == "imagery" else METHOD
-        if any(made.get(key) != expected.get(key) for key in keys):
+    for same, what in (
+        (made.get("image") == before["image"], "previous imagery"),
+        (_method(made, True) == _method(after, True), "new method"),
+    ):
+        if not same:
             raise LandcoverError(
-                path, f"was not made from the {'previous imagery' if what == 'imagery' else 'new method'}",
-                "the previous imagery, mapped with the new model in the same way", "make it so",
+                path, f"was not made from the {what}", "the previous imagery, mapped as the new one was",
+                "make it so",
             )  # fmt: skip
     table = read_table(path, ["code", *columns])
     _same(path, table["code"], new["code"], "the territories", "landcover crosswalk")
