@@ -11,12 +11,16 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from conftest import Run, is_one_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.transform import from_origin
 
 import landcover
 from landcover.errors import LandcoverError
+from landcover.imagery.image import Place
+from landcover.imagery.write import write_map
 from landcover.legend import S2GLC
 from landcover.statistics.tables import facts, read_table, stamp, write_table
 from landcover.statistics.transfer import additive, transfer
@@ -80,6 +84,24 @@ def test_ain_of_2018_in_2024(ain: Path, movements: Path, tmp_path: Path, run: Ca
     record = json.loads(out.with_name("t2024.gpkg.json").read_text())
     assert record["inputs"]["movements"]["file"] == movements.name
     assert record["options"] == {"from": "2018", "to": "2024", "legend": None}
+
+
+def test_the_table_is_the_one_of_the_joined_polygons(data: Path, movements: Path, tmp_path: Path) -> None:
+    """A map counted over the communes of 2024 gives what its table of 2018 gives, re-expressed."""
+    pytest.importorskip("landcover.statistics.territories", reason="the command territories is not here")
+    rng = np.random.default_rng(0)
+    codes = rng.choice(np.arange(10, dtype=np.uint8), (930, 1500))
+    codes[:, :200] = 0
+    place = Place(rasterio.CRS.from_epsg(4326), from_origin(4.7, 46.53, 0.001, 0.001))
+    write_map(tmp_path / "map.tif", codes, S2GLC, place)
+    zones = data / "france" / "communes-01-ain.geojson"
+    landcover.territories(tmp_path / "map.tif", zones, tmp_path / "t2018.gpkg", vintage="2018")
+    new = tmp_path / "t2024.gpkg"
+    landcover.crosswalk(tmp_path / "t2018.gpkg", new, movements=movements, to="2024")
+    landcover.territories(tmp_path / "map.tif", new, tmp_path / "direct.csv", vintage="2024")
+    crossed, direct = read_table(new, ["code"]), read_table(tmp_path / "direct.csv", ["code"])
+    assert len(crossed) == 392
+    pd.testing.assert_frame_equal(crossed[direct.columns], direct, rtol=1e-6, atol=1e-6)
 
 
 def test_there_and_back_is_the_identity_where_no_merge_happened(
@@ -191,6 +213,20 @@ def test_a_wrong_crosswalk_is_one_line(content: str, tmp_path: Path, run: Callab
     done = run("crosswalk", source, "--crosswalk", tmp_path / "x.csv", "--out", tmp_path / "o.csv")
     assert is_one_line(done, CROSSWALKS[content])
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_the_vintage_of_a_table_is_known_from_its_record(
+    movements: Path, tmp_path: Path, run: Callable[..., Run]
+) -> None:
+    source = write(tmp_path / "t.csv", territories(["01033", "01091", "01205"]), territories="2018")
+    call = ("crosswalk", source, "--movements", movements, "--to", 2024, "--out", tmp_path / "o.csv")
+    assert is_one_line(run(*call, "--from", 2019), "has territories of 2018 by its record")
+    assert run(*call).code == 0
+    assert list(read_table(tmp_path / "o.csv", ["code"])["code"]) == ["01033"]
+    assert stamp(tmp_path / "o.csv") == {"territories": "2024"}
+    (tmp_path / "x.csv").write_text("code_from,code_to,share\n01033,A,1\n01091,A,1\n01205,B,1\n")
+    landcover.crosswalk(source, tmp_path / "n.csv", crosswalk=tmp_path / "x.csv")
+    assert stamp(tmp_path / "n.csv") == {}
 
 
 def test_other_mistakes_are_one_line(movements: Path, tmp_path: Path, run: Callable[..., Run]) -> None:

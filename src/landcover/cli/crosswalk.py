@@ -19,7 +19,8 @@ def command(
         ),
     ] = None,
     begin: Annotated[
-        str | None, typer.Option("--from", help="Vintage of the codes in the table, as 2018 or 2018-01-01.")
+        str | None,
+        typer.Option("--from", help="Vintage of the codes in the table, if its record doesn't say it."),
     ] = None,
     movements: Annotated[Path | None, typer.Option(help="INSEE's movements of communes (CSV).")] = None,
     crosswalk: Annotated[

@@ -11,6 +11,7 @@ import pandas as pd
 from landcover.errors import LandcoverError
 from landcover.statistics.correspondence import from_movements, read_crosswalk, some
 from landcover.statistics.legends import reclass_map, reclass_table
+from landcover.statistics.movements import day_of
 from landcover.statistics.tables import check_table, facts, read_table, stamp, write_table
 from landcover.statistics.transfer import transfer
 
@@ -55,7 +56,7 @@ def crosswalk(
     out : table (.csv, .parquet, .gpkg) or map (.tif)
     to : the vintage to go to, as 2024 or 2024-01-01; or a legend (s2glc, worldcover, corine1, corine2, or a
         legend.toml)
-    begin : the vintage of the codes in `source`
+    begin : the vintage of the codes in `source`; None takes the one in its record
     movements : INSEE's movements of communes
     crosswalk : a table instead: code_from, code_to, share; or class_from, class_to, share for a legend
     areas : table with code and area_ha of the vintage `to`, to split communes by area
@@ -83,44 +84,55 @@ def crosswalk(
         reclass_map(source, out, to, crosswalk, legend, overwrite)
         return Reexpressed(out, None)
     check_table(out, overwrite)
-    table = _read(source)
-    inputs = {"table": source}
-    notes: tuple[str, ...] = ()
-    stamped = stamp(source)
-    if movements is not None:
-        if begin is None or to is None:
-            raise LandcoverError(
-                movements, "needs two vintages", "--from and --to", "say them, as --from 2018 --to 2024"
-            )
-        inputs["movements"] = movements
-        pairs, notes = from_movements(movements, begin, to, table["code"], areas)
-        if areas is not None:
-            inputs["areas"] = areas
-    elif crosswalk is not None and _is_of_codes(crosswalk):
-        inputs["crosswalk"] = crosswalk
-        pairs = read_crosswalk(crosswalk, "code")
-        missing = sorted(set(table["code"]) - set(pairs["code_from"]))
-        if missing:
-            raise LandcoverError(crosswalk, f"lacks {some(missing)}", "every code of the table", "add them")
-    elif to is not None:
-        table, named, split = reclass_table(table, source, to, crosswalk, legend)
-        if crosswalk is not None:
-            inputs["crosswalk"] = crosswalk
-        stamped["legend"] = named
-        if split:
-            notes = (f"split by shares that are the same everywhere: {some(split)}",)
-        pairs = None
-    else:
-        raise _nothing_to_go_by()
-    if pairs is not None:
+    table, stamped = _read(source), stamp(source)
+    roles = {"table": source, "movements": movements, "crosswalk": crosswalk, "areas": areas}
+    inputs = {role: path for role, path in roles.items() if path is not None}
+    if movements is not None or (crosswalk is not None and _is_of_codes(crosswalk)):
+        begin = _begin(source, begin, stamped.pop("territories", None))
+        pairs, notes = _of_codes(table["code"], begin, to, movements, crosswalk, areas)
         table, more = transfer(table, pairs, source)
         notes += more
-        if to is not None:
-            stamped["territories"] = to
+        stamped |= {} if to is None else {"territories": to}
+    elif to is not None:
+        table, stamped["legend"], split = reclass_table(table, source, to, crosswalk, legend)
+        notes = (f"split by shares that are the same everywhere: {some(split)}",) if split else ()
+    else:
+        raise _nothing_to_go_by()
     options = {"from": begin, "to": to, "legend": legend}
     record = facts("crosswalk", inputs, options, vintages=stamped, notes=list(notes))
     write_table(out, table, record)
     return Reexpressed(out, table, notes)
+
+
+def _of_codes(
+    codes: pd.Series,
+    begin: str | None,
+    to: str | None,
+    movements: Path | None,
+    crosswalk: Path | None,
+    areas: Path | None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The crosswalk of the codes of a table, from movements or from a file; and notes."""
+    if crosswalk is not None:
+        pairs = read_crosswalk(crosswalk, "code")
+        missing = sorted(set(codes) - set(pairs["code_from"]))
+        if missing:
+            raise LandcoverError(crosswalk, f"lacks {some(missing)}", "every code of the table", "add them")
+        return pairs, ()
+    assert movements is not None
+    if begin is None or to is None:
+        raise LandcoverError(
+            movements, "needs two vintages", "--from and --to", "say them, as --from 2018 --to 2024"
+        )
+    return from_movements(movements, begin, to, codes, areas)
+
+
+def _begin(source: Path, asked: str | None, stamped: str | None) -> str | None:
+    """The vintage of the codes of a table: the one asked for, which its own stamp must not contradict."""
+    if asked and stamped and asked != stamped and day_of(asked) != day_of(stamped):
+        finding = f"has territories of {stamped} by its record"
+        raise LandcoverError(source, finding, f"--from {asked}", "correct --from, or leave it out")
+    return asked or stamped
 
 
 def _read(path: Path) -> Any:
