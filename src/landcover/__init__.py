@@ -21,25 +21,30 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.crosswalk import crosswalk as crosswalk
     from landcover.statistics.propose import propose as propose
+    from landcover.statistics.release import release as release
     from landcover.statistics.sample import sample as sample
     from landcover.training.train import train as train
 
 _PUBLIC = {
-    "fetch": "landcover.catalog.fetch:fetch",
-    "cut": "landcover.chips.cut:cut",
-    "inspect": "landcover.chips.inspect:inspect",
-    "train": "landcover.training.train:train",
+    "demo": "landcover.inference.demo:demo",
     "predict": "landcover.inference.predict:predict",
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
-    "demo": "landcover.inference.demo:demo",
+    "inspect": "landcover.chips.inspect:inspect",
+    "fetch": "landcover.catalog.fetch:fetch",
+    "cut": "landcover.chips.cut:cut",
+    "train": "landcover.training.train:train",
     "sample": "landcover.statistics.sample:sample",
+    "crosswalk": "landcover.statistics.crosswalk:crosswalk",
+    "release": "landcover.statistics.release:release",
     "propose": "landcover.statistics.propose:propose",
 }
 _EXTRAS = {"train": "train"}
 __all__ = [
     "__version__",
+    "crosswalk",
     "cut",
     "demo",
     "evaluate",
@@ -47,6 +52,7 @@ __all__ = [
     "inspect",
     "predict",
     "propose",
+    "release",
     "sample",
     "score",
     "train",

@@ -150,4 +150,57 @@ S2GLC = Legend(
         LandClass(9, "water", "eau", "#1445f9"),
     ),
 )
-LEGENDS = {"s2glc": S2GLC}
+NO_DATA = LandClass(0, "no_data", "sans donnée", "#000000", is_label=False)
+WORLDCOVER = Legend(
+    "ESA WorldCover 2021",
+    (
+        NO_DATA,
+        LandClass(10, "tree_cover", "couvert arboré", "#006400"),
+        LandClass(20, "shrubland", "arbustes", "#ffbb22"),
+        LandClass(30, "grassland", "prairies", "#ffff4c"),
+        LandClass(40, "cropland", "cultures", "#f096ff"),
+        LandClass(50, "built_up", "bâti", "#fa0000"),
+        LandClass(60, "bare_sparse", "sol nu ou végétation éparse", "#b4b4b4"),
+        LandClass(70, "snow_ice", "neige et glace", "#f0f0f0"),
+        LandClass(80, "water", "eaux permanentes", "#0064c8"),
+        LandClass(90, "herbaceous_wetland", "zones humides herbacées", "#0096a0"),
+        LandClass(95, "mangroves", "mangroves", "#00cf75"),
+        LandClass(100, "moss_lichen", "mousses et lichens", "#fae6a0"),
+    ),
+)
+# CORINE gives colours to the classes of level 3; those above have the colour of the first under them.
+CORINE1 = Legend(
+    "CORINE land cover, level 1",
+    (
+        NO_DATA,
+        LandClass(1, "artificial", "territoires artificialisés", "#e6004d"),
+        LandClass(2, "agricultural", "territoires agricoles", "#ffffa8"),
+        LandClass(3, "forest_seminatural", "forêts et milieux semi-naturels", "#80ff00"),
+        LandClass(4, "wetlands", "zones humides", "#a6a6ff"),
+        LandClass(5, "water", "surfaces en eau", "#00ccf2"),
+    ),
+)
+CORINE2 = Legend(
+    "CORINE land cover, level 2",
+    (
+        NO_DATA,
+        LandClass(11, "urban_fabric", "zones urbanisées", "#e6004d"),
+        LandClass(
+            12, "industry_transport", "zones industrielles, commerciales et réseaux de transport", "#cc4df2"
+        ),
+        LandClass(13, "mines_dumps_construction", "mines, décharges et chantiers", "#a600cc"),
+        LandClass(14, "urban_green", "espaces verts artificialisés, non agricoles", "#ffa6ff"),
+        LandClass(21, "arable", "terres arables", "#ffffa8"),
+        LandClass(22, "permanent_crops", "cultures permanentes", "#e68000"),
+        LandClass(23, "pastures", "prairies", "#e6e64d"),
+        LandClass(24, "heterogeneous_agriculture", "zones agricoles hétérogènes", "#ffe6a6"),
+        LandClass(31, "forests", "forêts", "#80ff00"),
+        LandClass(32, "scrub_herbaceous", "végétation arbustive ou herbacée", "#ccf24d"),
+        LandClass(33, "open_spaces", "espaces ouverts, peu ou pas de végétation", "#e6e6e6"),
+        LandClass(41, "inland_wetlands", "zones humides intérieures", "#a6a6ff"),
+        LandClass(42, "coastal_wetlands", "zones humides maritimes", "#ccccff"),
+        LandClass(51, "inland_waters", "eaux continentales", "#00ccf2"),
+        LandClass(52, "marine_waters", "eaux maritimes", "#00ffa6"),
+    ),
+)
+LEGENDS = {"s2glc": S2GLC, "worldcover": WORLDCOVER, "corine1": CORINE1, "corine2": CORINE2}

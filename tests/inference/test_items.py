@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pystac
 import pytest
 import rasterio
-from conftest import DATA, write_tiff
-from pystac.validation.local_validator import get_local_schema_cache
+from conftest import write_tiff
 from rasterio.transform import from_origin
+from stac import check
 
 import landcover
 from landcover.imagery.image import Place, when_taken
@@ -23,7 +22,6 @@ from landcover.legend import S2GLC
 
 from .models import card, tiny_model
 
-SCHEMAS = DATA.parent / "schemas"
 UTM = dict(crs="EPSG:32631", transform=from_origin(600_000, 5_000_000, 10, 10))
 BANDS = ("B02", "B03", "B04", "B08")
 
@@ -33,53 +31,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
-@pytest.fixture(scope="session")
-def schemas() -> dict[str, Any]:
-    """Schemas by address: the core from pystac, the extensions from the folder beside the real data."""
-    if not SCHEMAS.is_dir():
-        pytest.skip(f"no schemas in {SCHEMAS} (beside LANDCOVER_DATA)")
-    import pyproj
-
-    found: dict[str, Any] = dict(get_local_schema_cache())
-    for path in SCHEMAS.glob("*.json"):
-        name, _, version = path.stem.rpartition("-")
-        found[f"https://stac-extensions.github.io/{name}/{version}/schema.json"] = json.loads(
-            path.read_text()
-        )
-    projjson = Path(pyproj.datadir.get_data_dir()) / "projjson.schema.json"
-    found["https://proj.org/schemas/v0.7/projjson.schema.json"] = json.loads(projjson.read_text())
-    return found
-
-
-def check(schemas: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Validate an item by the core and each of its extensions, without a network; the item."""
-    from jsonschema import Draft7Validator
-    from referencing import Registry
-    from referencing.jsonschema import DRAFT7
-
-    registry: Any = Registry().with_resources(
-        (address, DRAFT7.create_resource({**schema, "$id": address})) for address, schema in schemas.items()
-    )
-    item: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    core = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
-    for address in (core, *item["stac_extensions"]):
-        Draft7Validator({**schemas[address], "$id": address}, registry=registry).validate(item)
-    pystac.Item.from_dict(item)
-    return item
-
-
 def image(path: Path, height: int = 70, width: int = 90, **profile: Any) -> Path:
     pixels = np.random.default_rng(0).integers(100, 4000, (4, height, width)).astype(np.uint16)
     return write_tiff(path, pixels, BANDS, **profile)
 
 
-def test_items_are_valid_and_true_to_their_files(
-    tmp_path: Path, model: Path, schemas: dict[str, Any]
-) -> None:
+def test_items_are_valid_and_true_to_their_files(tmp_path: Path, model: Path) -> None:
     path = image(tmp_path / "scene.tif", 520, 530, **UTM)
     out = tmp_path / "out"
     found = landcover.predict(path, out, model=model, probabilities=True, confidence=True)
-    item = check(schemas, out / "items" / "scene.json")
+    item = check(out / "items" / "scene.json")
     assert set(item["assets"]) == {"map", "probabilities", "confidence", "novelty", "shares", "areas"}
     coarse = item["assets"]["novelty"]
     assert coarse["proj:shape"] == [17, 17]
@@ -103,7 +64,7 @@ def test_items_are_valid_and_true_to_their_files(
     assert 4.2 < west < east < 4.4
     assert 45.0 < south < north < 45.2
     link = next(each for each in item["links"] if each["rel"] == "derived_from")
-    about = check(schemas, out / "items" / link["href"])
+    about = check(out / "items" / link["href"])
     assert about["properties"]["mlm:name"] == link["mlm:name"] == "landcover tiny"
     assert [b["name"] for b in about["properties"]["bands"]] == list(BANDS)
     outputs = about["properties"]["mlm:output"][0]["classification:classes"]
@@ -112,12 +73,10 @@ def test_items_are_valid_and_true_to_their_files(
     assert asset["file:checksum"] == "1220" + hashlib.sha256(model.read_bytes()).hexdigest()
 
 
-def test_an_image_without_place_or_date_has_a_valid_item(
-    tmp_path: Path, model: Path, schemas: dict[str, Any]
-) -> None:
+def test_an_image_without_place_or_date_has_a_valid_item(tmp_path: Path, model: Path) -> None:
     out = tmp_path / "out"
     found = landcover.predict(image(tmp_path / "chip.tif"), out, model=model)
-    item = check(schemas, out / "items" / "chip.json")
+    item = check(out / "items" / "chip.json")
     assert item["geometry"] is None
     assert "bbox" not in item
     assert {k: item["properties"][k] for k in ANY_TIME} == ANY_TIME
@@ -126,37 +85,35 @@ def test_an_image_without_place_or_date_has_a_valid_item(
     assert not (out / "areas.csv").exists()
 
 
-def test_the_real_scene(data: Path, tmp_path: Path, schemas: dict[str, Any]) -> None:
+def test_the_real_scene(data: Path, tmp_path: Path) -> None:
     """Part of ain.tif, which is geographic, with the model in the box."""
     with rasterio.open(data / "challenge48" / "ain.tif") as source:
         profile = dict(crs=source.crs, transform=source.transform)
         pixels = source.read(window=((0, 600), (0, 300)))
     path = write_tiff(tmp_path / "ain.tif", pixels, BANDS, **profile)
     landcover.predict(path, tmp_path / "out")
-    item = check(schemas, tmp_path / "out" / "items" / "ain.json")
+    item = check(tmp_path / "out" / "items" / "ain.json")
     assert item["properties"]["proj:code"] == "EPSG:4326"
     assert item["bbox"] == pytest.approx([5.0585930, 45.8766022, 5.0855425, 45.9305012], abs=1e-6)
     assert item["assets"]["map"]["raster:spatial_resolution"] == pytest.approx(8.35, abs=0.05)
-    check(schemas, tmp_path / "out" / "items" / "model.json")
+    check(tmp_path / "out" / "items" / "model.json")
 
 
-def test_an_image_named_like_the_model_keeps_its_item(
-    tmp_path: Path, model: Path, schemas: dict[str, Any]
-) -> None:
+def test_an_image_named_like_the_model_keeps_its_item(tmp_path: Path, model: Path) -> None:
     landcover.predict(image(tmp_path / "model.tif"), tmp_path / "out", model=model)
-    item = check(schemas, tmp_path / "out" / "items" / "model.json")
+    item = check(tmp_path / "out" / "items" / "model.json")
     assert item["links"][0]["href"] == "./model_.json"
-    assert "mlm:input" in check(schemas, tmp_path / "out" / "items" / "model_.json")["properties"]
+    assert "mlm:input" in check(tmp_path / "out" / "items" / "model_.json")["properties"]
 
 
-def test_a_model_with_recipe_and_scores_and_a_strange_name(tmp_path: Path, schemas: dict[str, Any]) -> None:
+def test_a_model_with_recipe_and_scores_and_a_strange_name(tmp_path: Path) -> None:
     from dataclasses import replace
 
     path = tmp_path / "9 été (2).onnx"
     path.write_bytes(b"weights")
     full = replace(card(), recipe={"seed": 1, "network": {"kind": "unet"}}, scores={"kl": 0.01})
     (tmp_path / "model.json").write_text(json.dumps(model_item("model", path, "00" * 32, full)))
-    properties = check(schemas, tmp_path / "model.json")["properties"]
+    properties = check(tmp_path / "model.json")["properties"]
     assert properties["mlm:architecture"] == "U-Net"
     assert properties["mlm:hyperparameters"] == {"seed": 1, "network": {"kind": "unet"}}
     assert properties["landcover:scores"] == {"kl": 0.01}
@@ -186,12 +143,12 @@ def test_dates(tmp_path: Path, tags: dict[str, str], taken: str | None) -> None:
         assert when_taken(source) == "2019-07-01T10:00:00Z"
 
 
-def test_a_date_in_the_file_is_the_items_date(tmp_path: Path, model: Path, schemas: dict[str, Any]) -> None:
+def test_a_date_in_the_file_is_the_items_date(tmp_path: Path, model: Path) -> None:
     path = image(tmp_path / "i.tif")
     with rasterio.open(path, "r+") as target:
         target.update_tags(TIFFTAG_DATETIME="2020:01:28 10:50:31")
     landcover.predict(path, tmp_path / "out", model=model)
-    properties = check(schemas, tmp_path / "out" / "items" / "i.json")["properties"]
+    properties = check(tmp_path / "out" / "items" / "i.json")["properties"]
     assert properties["datetime"] == "2020-01-28T10:50:31Z"
     assert "start_datetime" not in properties
 

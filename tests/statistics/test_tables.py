@@ -12,7 +12,7 @@ from shapely import Point
 
 from landcover.errors import LandcoverError
 from landcover.files import sha256
-from landcover.statistics.tables import check_table, facts, read_table, vintage, write_table
+from landcover.statistics.tables import check_table, facts, read_table, stamp, vintage, write_table
 
 TABLE = geopandas.GeoDataFrame(
     {"code": ["01004", "01007"], "area_ha": [1.5, 2.25]}, geometry=[Point(0, 0), Point(1, 1)], crs=4326
@@ -62,3 +62,12 @@ def test_vintages_travel_from_a_map_to_a_table_to_the_next(tmp_path: Path) -> No
     assert record["vintages"] == {"map": of_map}
     write_table(tmp_path / "t.csv", TABLE, record)
     assert vintage(tmp_path / "t.csv") == {"map": of_map}
+
+
+def test_a_stamp_is_in_one_level_and_lists_what_differs(tmp_path: Path) -> None:
+    maps = {"image": {"imagery": "2018", "legend": "S2GLC"}, "map_b": {"imagery": "2020", "legend": "S2GLC"}}
+    record = facts("change", {}, {}, vintages=maps | {"territories": "2018"}, shares={"decoder": "mean"})
+    write_table(tmp_path / "t.csv", TABLE, record)
+    told = {"imagery": ["2018", "2020"], "legend": "S2GLC", "territories": "2018"}
+    assert stamp(tmp_path / "t.csv") == told | {"shares": {"decoder": "mean"}}
+    assert stamp(tmp_path / "none.csv") == {}

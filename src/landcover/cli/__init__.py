@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from landcover import __version__
-from landcover.cli import cut, demo, evaluate, fetch, inspect, predict, sample, score, train
+from landcover.cli import (
+    crosswalk,
+    cut,
+    demo,
+    evaluate,
+    fetch,
+    inspect,
+    predict,
+    release,
+    sample,
+    score,
+    train,
+)
 from landcover.errors import LandcoverError
 
 app = typer.Typer(
@@ -19,7 +31,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, predict, score, evaluate, sample, inspect, fetch, cut, train):
+for module in (
+    demo,
+    predict,
+    score,
+    evaluate,
+    inspect,
+    fetch,
+    cut,
+    train,
+    sample,
+    crosswalk,
+    release,
+):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 _debug = False

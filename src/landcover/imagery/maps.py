@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.imagery.image import open_raster, reading
-from landcover.legend import LEGENDS, S2GLC, LandClass, Legend
+from landcover.legend import LEGENDS, LandClass, Legend
 
 TAG = "CLASS_"
 
@@ -24,7 +24,8 @@ def legend_of(path: Path, asked: str | None = None) -> Legend:
 
     Parameters
     ----------
-    asked : name of a legend known here (`s2glc`), or path of a legend.toml; None takes the map's own
+    asked : name of a legend known here (s2glc, worldcover, corine1, corine2), or path of a legend.toml; None
+        takes the map's own
 
     Raises
     ------
@@ -39,8 +40,9 @@ def legend_of(path: Path, asked: str | None = None) -> Legend:
                 path, "doesn't say what its codes mean", "a map with a legend, as predict writes it",
                 f"give the legend: --legend {', '.join(LEGENDS)} or a legend.toml",
             )  # fmt: skip
-        if names == dict(zip(S2GLC.codes, S2GLC.names, strict=True)):
-            return S2GLC
+        for known in LEGENDS.values():
+            if names == dict(zip(known.codes, known.names, strict=True)):
+                return known
         colours = source.colormap(1)
         classes = [
             LandClass(code, name, name, "#" + bytes(colours[code][:3]).hex(), code != source.nodata)

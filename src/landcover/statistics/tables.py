@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +127,14 @@ def vintage(path: Path) -> dict[str, Any]:
 
     Returns
     -------
-    vintage : of a map: imagery (date or range), model (file and SHA-256) and legend; of a table: the vintages
-        that its own record names; empty when nothing is known
+    vintage : of a map: imagery (date or range), image (SHA-256), model (file and SHA-256), legend, options
+        (the decoder and others); of a table: those that its own record names, and shares (how they were
+        computed); empty when nothing is known
     """
     beside = path.with_name(path.name + ".json")
     if beside.is_file():
-        found: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8")).get("vintages", {})
-        return found
+        told = json.loads(beside.read_text(encoding="utf-8"))
+        return {**told.get("vintages", {}), **{k: told[k] for k in ("shares",) if k in told}}
     folder = path.parent.parent
     item, record = folder / "items" / f"{path.stem}.json", folder / "predict.json"
     if not (item.is_file() and record.is_file()):
@@ -141,8 +142,34 @@ def vintage(path: Path) -> dict[str, Any]:
     properties = json.loads(item.read_text(encoding="utf-8"))["properties"]
     made = json.loads(record.read_text(encoding="utf-8"))
     span = [properties.get("start_datetime"), properties.get("end_datetime")]
+    images = [i["sha256"] for i in made.get("images", ()) if i["sample_id"] == path.stem]
     return {
         "imagery": properties.get("datetime") or span,
+        **({"image": images[0]} if images else {}),
         "model": made["model"],
         "legend": made["legend"]["name"],
+        **({"options": made["options"]} if "options" in made else {}),
     }
+
+
+STAMPS = ("imagery", "image", "model", "legend", "options", "shares", "territories")
+
+
+def stamp(path: Path) -> dict[str, Any]:
+    """The vintages of a product (of `STAMPS`, those that are known) in one level, from whatever inputs.
+
+    Where inputs differ, as the imagery of two maps, a stamp is the list of what they say.
+    """
+
+    def told(known: Any) -> Iterator[tuple[str, Any]]:
+        for key, value in known.items() if isinstance(known, dict) else ():
+            if key in STAMPS and not (isinstance(value, dict) and value.keys() & set(STAMPS)):
+                yield key, value
+            else:  # what an input of that role is made from
+                yield from told(value)
+
+    found: dict[str, list[Any]] = {}
+    for key, value in told(vintage(path)):
+        if value not in found.setdefault(key, []):
+            found[key].append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
