@@ -32,6 +32,7 @@ class Sample:
     stratum_ha : area of each stratum, hectares
     fraction : sampling fraction n/N of each stratum, for the finite population correction; 0 leaves it out
     map_ha : area of each class in the map, hectares, to post-stratify by; None weights by the strata alone
+    groups : post-stratum of each class of the map; None makes each its own
     """
 
     points: Ints
@@ -40,6 +41,7 @@ class Sample:
     stratum_ha: Floats
     fraction: Floats
     map_ha: Floats | None = None
+    groups: Ints | None = None
 
     @classmethod
     def of_counts(
@@ -58,7 +60,7 @@ class Sample:
     @classmethod
     def of_points(
         cls, stratum: Ints, mapped: Ints, reference: Ints, area: Floats, classes: int, stratum_ha: Floats,
-        pixels: Floats | None = None, map_ha: Floats | None = None,
+        pixels: Floats | None = None, map_ha: Floats | None = None, groups: Ints | None = None,
     ) -> Sample:  # fmt: skip
         """A sample from its points, each … × points; the first three are positions from 0.
 
@@ -73,14 +75,19 @@ class Sample:
         points = tally(cells, shape).astype(np.int64)
         drawn = points.sum(axis=(-2, -1)).reshape(-1, len(stratum_ha))[0]
         fraction = np.zeros(len(stratum_ha)) if pixels is None else drawn / pixels
-        return cls(
-            points, tally(cells, shape, area), tally(cells, shape, area**2), stratum_ha, fraction, map_ha
-        )
+        areas, areas2 = tally(cells, shape, area), tally(cells, shape, area**2)
+        return cls(points, areas, areas2, stratum_ha, fraction, map_ha, groups)
 
     @property
     def in_strata(self) -> Ints:
         """Points of each stratum: … × strata."""
         return np.asarray(self.points.sum(axis=(-2, -1)))
+
+    def by_group(self, of_classes: Floats) -> Floats:
+        """Sums over post-strata, each given to all its classes: from and to … × classes of the map."""
+        if self.groups is None:
+            return of_classes
+        return np.asarray(of_classes @ np.equal.outer(self.groups, self.groups))
 
 
 @dataclass(frozen=True)
@@ -175,8 +182,9 @@ def _expansion(sample: Sample) -> Floats:
     drawn = sample.area.sum(axis=(-2, -1))
     expansion = np.repeat((sample.stratum_ha / drawn)[..., None], sample.area.shape[-1], axis=-1)
     if sample.map_ha is not None:
-        found = (expansion[..., None] * sample.area).sum(axis=(-3, -1))
-        expansion = expansion * _ratio(np.broadcast_to(sample.map_ha, found.shape), found)[..., None, :]
+        found = sample.by_group((expansion[..., None] * sample.area).sum(axis=(-3, -1)))
+        wanted = np.broadcast_to(sample.by_group(sample.map_ha), found.shape)
+        expansion = expansion * _ratio(wanted, found)[..., None, :]
     return expansion
 
 
@@ -190,9 +198,9 @@ def _error(sample: Sample, expansion: Floats, z: Floats) -> Floats:
     if sample.map_ha is None:
         mean = _ratio((weights * z).sum(axis=(-2, -1)), weights.sum(axis=(-2, -1)))[..., None, None]
     else:
-        mean = _ratio((weights * z).sum(axis=(-3, -1)), weights.sum(axis=(-3, -1)))[..., None, :, None]
-        in_groups = sample.points.sum(axis=(-3, -1))[..., None, :, None]
-        lost = _ratio(in_groups, in_groups - 1) * ((n - 1) / n)[..., None, None]
+        totals = sample.by_group((weights * z).sum(axis=(-3, -1)))
+        mean = _ratio(totals, sample.by_group(weights.sum(axis=(-3, -1))))[..., None, :, None]
+        lost = _lost(sample)[..., None, :, None] * ((n - 1) / n)[..., None, None]
     residual = np.where(sample.points > 0, z - mean, 0.0) * np.sqrt(lost)
     squares = (expansion[..., None] ** 2 * sample.area2 * residual**2).sum(axis=(-2, -1))
     sums = (weights * residual).sum(axis=(-2, -1))
@@ -214,11 +222,16 @@ def expand(sample: Sample, stratum: Ints, mapped: Ints, area: Floats) -> tuple[F
         adds its squared residual's share to the variance
     """
     expansion = _expansion(sample)
-    in_groups = sample.points.sum(axis=(-3, -1))
     lead = np.ogrid[tuple(slice(n) for n in stratum.shape)][:-1]
     weights = expansion[(*lead, stratum, mapped)] * area
-    lost = _ratio(in_groups, in_groups - 1)[(*lead, mapped)]
-    return weights, (1 - sample.fraction[stratum]) * lost * weights**2
+    squares = (1 - sample.fraction[stratum]) * _lost(sample)[(*lead, mapped)] * weights**2
+    return weights, squares
+
+
+def _lost(sample: Sample) -> Floats:
+    """n / (n − 1) of the post-stratum of each class of the map: … × classes."""
+    n = sample.by_group(sample.points.sum(axis=(-3, -1)))
+    return _ratio(n, n - 1)
 
 
 def tally(cells: tuple[Ints, ...], shape: tuple[int, ...], weights: Floats | None = None) -> Floats:
