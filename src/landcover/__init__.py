@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.area import area as area
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -32,9 +33,10 @@ _PUBLIC = {
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "demo": "landcover.inference.demo:demo",
+    "area": "landcover.statistics.area:area",
 }
 _EXTRAS = {"train": "train"}
-__all__ = ["__version__", "cut", "demo", "evaluate", "fetch", "inspect", "predict", "score", "train"]
+__all__ = ["__version__", "area", "cut", "demo", "evaluate", "fetch", "inspect", "predict", "score", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -184,7 +184,7 @@ def _expansion(sample: Sample) -> Floats:
     if sample.map_ha is not None:
         found = sample.by_group((expansion[..., None] * sample.area).sum(axis=(-3, -1)))
         wanted = np.broadcast_to(sample.by_group(sample.map_ha), found.shape)
-        expansion = expansion * _ratio(wanted, found)[..., None, :]
+        expansion = expansion * np.nan_to_num(_ratio(wanted, found))[..., None, :]
     return expansion
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landcover.statistics.estimators import Floats, Ints
+from landcover.statistics.rake import LEAST, rake
 
 PRIOR = 20  # points that the errors of the whole count for in the variance of a territory
 
@@ -70,3 +71,23 @@ def small_areas(
     n = points[..., None]
     variance = (n * own.sum(axis=-2) + PRIOR * expected) / (n + PRIOR)
     return SmallAreas(area, np.sqrt(variance), predicted)
+
+
+def benchmark(found: SmallAreas, rows: Floats, columns: Floats) -> tuple[Floats, Floats]:
+    """Areas that are nowhere negative and sum exactly to territories and to classes, and their errors.
+
+    Estimates sum to both already, but for those that are negative; raking takes what these gain from the
+    others. Errors are scaled as the estimates are; that of one that was negative stays.
+
+    Parameters
+    ----------
+    rows, columns : hectares of each territory, and of each class in the whole, as in `rake`
+
+    Returns
+    -------
+    area, error : the shape of `found.area`
+    """
+    area = rake(found.area, found.predicted, rows, columns)
+    kept = found.area > LEAST * found.predicted
+    factor = np.divide(area, found.area, out=np.ones_like(area), where=kept)
+    return area, found.error * factor
