@@ -91,7 +91,7 @@ def flags(
     probability : whether the points are a probability sample; of no other kind is any error known
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        variation = np.fmax(error, (high - low) / (2 * Z)) / estimate
+        variation = (np.fmax(error, (high - low) / (2 * Z)) / estimate).round(9)
     names = np.where(variation <= limits.caution, PUBLISH, CAUTION)
     names = np.where(variation <= limits.suppress, names, SUPPRESS)
     return [str(n) if probability else NO_PROBABILITY for n in names]
