@@ -26,7 +26,7 @@ from landcover.imagery.maps import open_codes
 from landcover.imagery.raster import Place
 from landcover.legend import S2GLC
 from landcover.statistics.estimators import Sample, estimate, expand, tally
-from landcover.statistics.publish import normal, wilson
+from landcover.statistics.publish import accuracy_interval, area_interval
 from landcover.statistics.small_areas import benchmark, small_areas
 from landcover.statistics.zones import read_zones
 
@@ -116,19 +116,21 @@ def simulate(w: World, strata: Any, points: Any, post: bool, many: int, territor
         "overall": (np.array([right.sum() / reference.sum()]), np.array([points.sum()])),
     }
     tallies = {k: Tally(v) for k, (v, _) in truth.items()} | {
-        f"{k} normal": Tally(truth[k][0]) for k in ("users", "producers", "overall")
+        f"{k} normal": Tally(v) for k, (v, _) in truth.items()
     }
     places = Tally(w.hectares(w.zone, w.truth)) if territories else None
     for sample, drawn in samples(w, strata, points, post, np.random.default_rng(SEED), many):
         found = estimate(sample)
         heaviest = found.heaviest[:, None]
-        tallies["area"].add(found.area, *normal(found.area, found.area_se, found.whole, heaviest))
+        for kind, suffix in (("wilson", ""), ("normal", " normal")):
+            ends = area_interval(found.area, found.area_se, found.whole, heaviest, kind)
+            tallies[f"area{suffix}"].add(found.area, *ends)
         for name, share, error, n in (
             ("users", found.users, found.users_se, found.map_points),
             ("producers", found.producers, found.producers_se, found.reference_points),
             ("overall", found.overall[:, None], found.overall_se[:, None], np.array([points.sum()])),
         ):
-            tallies[name].add(share, *wilson(share, error, n))
+            tallies[name].add(share, *accuracy_interval(share, error, n))
             tallies[f"{name} normal"].add(share, share - 1.96 * error, share + 1.96 * error)
         if places is not None:
             places.add(*territory_estimates(w, sample, strata, drawn))
@@ -141,7 +143,7 @@ def simulate(w: World, strata: Any, points: Any, post: bool, many: int, territor
         ]
         for name, (true, enough) in truth.items()
     }
-    for name in ("users", "producers", "overall"):
+    for name in truth:
         for row, plain in zip(figures[name], tallies[f"{name} normal"].rows(), strict=True):
             row["coverage_normal"] = plain["coverage"]
     result: dict[str, Any] = {"points": [int(p) for p in points], "figures": figures}
@@ -173,7 +175,7 @@ def territory_estimates(w: World, sample: Sample, strata: Any, drawn: Any) -> tu
     )
     whole = estimate(sample)
     area, error = benchmark(small, zone_ha.sum(axis=1), whole.area)
-    return area, *normal(area, error, zone_ha.sum(axis=1)[:, None], whole.heaviest[:, None, None])
+    return area, *area_interval(area, error, zone_ha.sum(axis=1)[:, None], whole.heaviest[:, None, None])
 
 
 class Tally:
@@ -226,7 +228,7 @@ def main(mask: Path, image: Path, zones: Path, result: Path, many: int) -> None:
         "classes of the map": (w.mapped, allocate(w.mapped, POINTS, LEAST), False, True),
         "quarters of the map": (w.quarter, allocate(w.quarter, POINTS, 2), False, False),
         "none, post-stratified": (whole, np.array([POINTS]), True, False),
-        "classes of the map, few points": (w.mapped, allocate(w.mapped, 300, 30), False, True),
+        "classes of the map, 300 points": (w.mapped, allocate(w.mapped, 300, 30), False, True),
     }
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from landcover.errors import LandcoverError
-from landcover.statistics.publish import Limits, flags, normal, wilson
+from landcover.statistics.publish import Limits, accuracy_interval, area_interval, flags, wilson
 
 
 @given(st.integers(2, 300), st.data())
@@ -25,10 +25,22 @@ def test_wilson_is_the_score_interval_of_a_simple_random_sample(n: int, data: st
 
 
 def test_an_error_of_0_is_no_interval_of_width_0() -> None:
-    low, high = normal(np.array([0.0, 90.0]), np.array([np.nan, 0.0]), 100.0, 2.0)
-    np.testing.assert_allclose(low, [0, 90 - 2 * 3.689], atol=1e-3)
-    np.testing.assert_allclose(high, [2 * 3.689, 90 + 2 * 3.689], atol=1e-3)
-    assert normal(np.array([99.0]), np.array([3.0]), 100.0, 2.0)[1].tolist() == [100.0]
+    for kind in ("normal", "wilson"):
+        low, high = area_interval(np.array([0.0, 90.0]), np.array([np.nan, 0.0]), 100.0, 2.0, kind)
+        np.testing.assert_allclose(low, [0, 90 - 2 * 3.689], atol=1e-3)
+        np.testing.assert_allclose(high, [2 * 3.689, 90 + 2 * 3.689], atol=1e-3)
+    low, high = accuracy_interval(np.array([1.0]), np.array([0.0]), 30, "normal")
+    assert low[0] == pytest.approx(0.886, abs=1e-3)
+
+
+def test_intervals_stay_between_nothing_and_all() -> None:
+    value, error = np.array([99.0, 1.0]), np.array([3.0, 3.0])
+    for kind in ("normal", "wilson"):
+        low, high = area_interval(value, error, 100.0, 2.0, kind)
+        assert np.all((low >= 0) & (low < value) & (value < high) & (high <= 100))
+    np.testing.assert_allclose(
+        area_interval(value, error, 100.0, 2.0, "wilson")[0], 100 * wilson(value / 100, error / 100, 1)[0]
+    )
 
 
 def test_flags_go_by_the_coefficient_of_variation() -> None:

@@ -34,6 +34,10 @@ def command(
     legend: Annotated[
         str | None, typer.Option(help="Legend of a map that carries none: s2glc, or a legend.toml.")
     ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(help="wilson, or normal: ± 1.96 standard errors; of --counts normal, else wilson."),
+    ] = None,
     caution: Annotated[
         float, typer.Option(help="Coefficient of variation above which a number is flagged caution.")
     ] = 0.165,
@@ -49,8 +53,9 @@ def command(
     import landcover
 
     found = landcover.area(
-        map, labelled, out, counts, areas, zones, code, post_stratify, legend, caution, suppress, overwrite
-    )
+        map, labelled, out, counts, areas, zones, code, post_stratify, legend, interval,  # type: ignore[arg-type]
+        caution, suppress, overwrite,
+    )  # fmt: skip
     for note in found.notes:
         print(f"note: {note}")
     print(f"{'class':<16} {'hectares':>14} {'95 % interval':>29}  flag")

@@ -15,7 +15,14 @@ from landcover.statistics.counts import read_counts
 from landcover.statistics.domains import territory_rows
 from landcover.statistics.estimators import Estimate, Floats, Ints, Sample, estimate
 from landcover.statistics.labelled import Labelled, read_labelled
-from landcover.statistics.publish import Limits, flags, normal, wilson
+from landcover.statistics.publish import (
+    Interval,
+    Limits,
+    accuracy_interval,
+    area_interval,
+    check_interval,
+    flags,
+)
 from landcover.statistics.tables import check_table, facts, write_table
 
 ALL = "all"
@@ -55,14 +62,14 @@ def area(
     code: str | None = None,
     post_stratify: bool = False,
     legend: str | None = None,
+    interval: Interval | None = None,
     caution: float = Limits.caution,
     suppress: float = Limits.suppress,
     overwrite: bool = False,
 ) -> Areas:
     """Estimate the area of each class and the accuracy of a map, with standard errors and 95 % intervals.
 
-    Areas have ± 1.96 standard errors (`publish.normal`), accuracies Wilson's interval (`publish.wilson`); the
-    estimators are those of Olofsson et al. (2014) and Stehman (2014), see `estimators.estimate`. In
+    The estimators are those of Olofsson et al. (2014) and Stehman (2014), see `estimators.estimate`. In
     territories, areas are model-assisted (`small_areas.small_areas`), and raked to those of the whole.
 
     Parameters
@@ -74,6 +81,9 @@ def area(
     code : column with the codes of the territories
     post_stratify : use the areas of the map's classes beside the strata, when these are something else
     legend : of the map, when it carries none, see `legend_of`
+    interval : `wilson`, which holds better where points are few, see `publish.wilson`, or `normal`: ± 1.96
+        standard errors. None takes Wilson's for points, and for counts ± 1.96, as publications have it;
+        territories always have ± 1.96
     caution, suppress : coefficients of variation above which a number is flagged so
 
     Raises
@@ -88,6 +98,8 @@ def area(
     }
     _check(inputs)
     limits.check()
+    check_interval(interval)
+    kind: Interval = interval or ("normal" if "counts" in inputs else "wilson")
     check_table(out, overwrite)
     probability, notes = True, list[str]()
     if "counts" in inputs:
@@ -98,7 +110,7 @@ def area(
         sample = _sample(found, inputs["labelled"], post_stratify or zones is not None)
         classes, map_ha, probability, notes = found.classes, found.map_ha, found.probability, found.notes
     estimated = estimate(sample)
-    table = _class_rows(estimated, classes, map_ha, limits, probability)
+    table = _class_rows(estimated, classes, map_ha, limits, probability, kind)
     if "zones" in inputs:
         rows, more = territory_rows(
             inputs["map"], ground, found, sample, estimated, inputs["zones"], code, limits
@@ -107,13 +119,15 @@ def area(
         notes = notes + more
     share, error = np.atleast_1d(estimated.overall), np.atleast_1d(estimated.overall_se)
     points = int(sample.points.sum())
-    low, high = wilson(share, error, points)
+    low, high = accuracy_interval(share, error, points, kind)
     overall = dict(
         value=float(share[0]), se=float(error[0]), low=float(low[0]), high=float(high[0]),
         flag=flags(share, error, low, high, limits, probability)[0],
     )  # fmt: skip
     result = Areas(table, overall, points, notes)
-    options = dict(code=code, post_stratify=post_stratify, legend=legend, caution=caution, suppress=suppress)
+    options = dict(
+        code=code, post_stratify=post_stratify, legend=legend, interval=kind, caution=caution, suppress=suppress
+    )  # fmt: skip
     write_table(
         out,
         table,
@@ -175,11 +189,12 @@ def _post_strata(found: Labelled, mapped: Ints, path: Path) -> Ints:
 
 
 def _class_rows(
-    estimated: Estimate, classes: tuple[str, ...], map_ha: Floats, limits: Limits, probability: bool
-) -> pd.DataFrame:
+    estimated: Estimate, classes: tuple[str, ...], map_ha: Floats, limits: Limits, probability: bool,
+    kind: Interval,
+) -> pd.DataFrame:  # fmt: skip
     """A row for each class: area, user's and producer's accuracy, each with error, interval and flag."""
     area_se = np.where(estimated.area > 0, estimated.area_se, np.nan)  # of what no point shows, none is known
-    low, high = normal(estimated.area, area_se, estimated.whole, estimated.heaviest)
+    low, high = area_interval(estimated.area, area_se, estimated.whole, estimated.heaviest, kind)
     table = pd.DataFrame(
         {
             "class": classes,
@@ -195,7 +210,7 @@ def _class_rows(
         ("users_accuracy", estimated.users, estimated.users_se, estimated.map_points),
         ("producers_accuracy", estimated.producers, estimated.producers_se, estimated.reference_points),
     ):
-        low, high = wilson(share, error, points)
+        low, high = accuracy_interval(share, error, points, kind)
         flag = flags(share, error, low, high, limits, probability)
         table[[name, f"se_{name}", f"low_{name}", f"high_{name}"]] = np.stack(
             [share, error, low, high], axis=1

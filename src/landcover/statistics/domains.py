@@ -15,7 +15,7 @@ from landcover.legend import Legend
 from landcover.statistics.coverage import tabulate, zone_areas
 from landcover.statistics.estimators import Estimate, Floats, Ints, Sample, expand, tally
 from landcover.statistics.labelled import Labelled
-from landcover.statistics.publish import Limits, flags, normal
+from landcover.statistics.publish import Limits, area_interval, flags
 from landcover.statistics.small_areas import SmallAreas, benchmark, small_areas
 from landcover.statistics.zones import read_zones
 
@@ -118,7 +118,7 @@ def _rows(
 ) -> Any:  # fmt: skip
     whole = map_ha.sum(axis=1, keepdims=True)
     error = np.where(area > 0, error, np.nan)
-    low, high = normal(area, error, whole, heaviest)
+    low, high = area_interval(area, error, whole, heaviest)
     area, low, high = (np.where(whole > 0, values, np.nan) for values in (area, low, high))
     known = zones.geometry.notna()
     extent = np.full(len(zones), np.nan)

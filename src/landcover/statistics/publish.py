@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,13 @@ UNSEEN = -np.log(0.025)  # points that would have been expected of what none of 
 PUBLISH, CAUTION, SUPPRESS = "publish", "caution", "suppress"
 NO_PROBABILITY = "no probability sample"
 Floats = npt.NDArray[np.float64]
+Interval = Literal["wilson", "normal"]
+
+
+def check_interval(kind: str | None) -> None:
+    """Refuse an unknown kind of interval."""
+    if kind is not None and kind not in get_args(Interval):
+        raise LandcoverError("--interval", f"is {kind!r}", " or ".join(get_args(Interval)), "mend it")
 
 
 @dataclass(frozen=True)
@@ -36,10 +44,10 @@ class Limits:
             )  # fmt: skip
 
 
-def normal(
-    estimate: Floats, error: Floats, most: npt.ArrayLike, heaviest: npt.ArrayLike
+def area_interval(
+    area: Floats, error: Floats, most: npt.ArrayLike, heaviest: npt.ArrayLike, kind: Interval = "normal"
 ) -> tuple[Floats, Floats]:
-    """95 % interval of an area: the estimate ± 1.96 standard errors, between 0 and `most`.
+    """95 % interval of an area: ± 1.96 standard errors, or Wilson's of its share; between 0 and `most`.
 
     An error of 0 says that no point showed anything else, not that there is nothing else: then the rule of
     three stands in (Hanley and Lippman-Hand 1983). What no point shows is, with 97.5 %, less than what
@@ -51,11 +59,32 @@ def normal(
     heaviest : what the point with the greatest weight stands for
     """
     half = np.where(error > 0, Z * error, UNSEEN * np.asarray(heaviest))
-    return np.clip(estimate - half, 0.0, None), np.minimum(estimate + half, most)
+    low, high = np.clip(area - half, 0.0, None), np.minimum(area + half, most)
+    if kind == "normal":
+        return low, high
+    whole, known = np.asarray(most, float), error > 0
+    least, highest = wilson(area / whole, np.where(known, error, np.nan) / whole, 1)
+    return np.where(known, least * whole, low), np.where(known, highest * whole, high)
+
+
+def accuracy_interval(
+    share: Floats, error: Floats, points: npt.ArrayLike, kind: Interval = "wilson"
+) -> tuple[Floats, Floats]:
+    """95 % interval of an accuracy: Wilson's, or ± 1.96 standard errors where these are not 0.
+
+    Parameters
+    ----------
+    points : in the denominator of the share
+    """
+    low, high = wilson(share, error, points)
+    if kind == "normal":
+        low = np.where(error > 0, np.maximum(share - Z * error, 0.0), low)
+        high = np.where(error > 0, np.minimum(share + Z * error, 1.0), high)
+    return low, high
 
 
 def wilson(share: Floats, error: Floats, points: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """95 % interval of an accuracy: Wilson's (1927) with the effective number of points (Franco et al. 2019).
+    """95 % interval of a share: Wilson's (1927), with the effective number of points (Franco et al. 2019).
 
     The effective number is n = p (1 − p) / error²: that of a simple random sample with the same error. Where
     all points agree, the error is 0 and n is their number.
