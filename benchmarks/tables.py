@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md")
+PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md", "docs/statistics.md")
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
@@ -181,6 +181,81 @@ def costs() -> str:
     )
 
 
+FIGURES = ("area", "users", "producers")
+
+
+def _coverage(row: dict[str, Any], least: float, key: str = "coverage") -> str:
+    """A coverage in percent, in brackets when few points are expected."""
+    shown = f"{row[key]:.1%}".replace("%", " %")
+    return shown if row["expected_points"] >= least else f"({shown})"
+
+
+def areas() -> str:
+    """Coverage of intervals and bias, for the whole, by design."""
+    found, body = read("areas"), list[list[str]]()
+    for design, result in found["designs"].items():
+        for area, users, producers in zip(*(result["figures"][f] for f in FIGURES), strict=True):
+            body.append(
+                [
+                    f"{design} ({sum(result['points']):,})",
+                    area["class"],
+                    f"{users['expected_points']:.0f}, {area['expected_points']:.0f}",
+                    f"{area['bias_in_standard_errors']:+.1f}",
+                    _coverage(area, 30),
+                    _coverage(area, 30, "coverage_normal"),
+                    f"{users['bias_in_standard_errors']:+.1f}",
+                    _coverage(users, 30),
+                    _coverage(users, 30, "coverage_normal"),
+                    f"{producers['bias'] / producers['spread']:+.2f}",
+                    _coverage(producers, 30),
+                    _coverage(producers, 30, "coverage_normal"),
+                ]
+            )
+    header = [
+        "strata (points)", "class", "points expected, map and reference", "area: bias", "in the interval",
+        "± 1.96 s.e.", "user's: bias", "in the interval", "± 1.96 s.e.", "producer's: bias",
+        "in the interval", "± 1.96 s.e.",
+    ]  # fmt: skip
+    overall = "; ".join(
+        f"{name} {_coverage(design['figures']['overall'][0], 0)}" for name, design in found["designs"].items()
+    )
+    return rows(header, body) + (
+        f"\n\nThe truth is in the interval of the overall accuracy: {overall}.\n\n"
+        f"{found['samples']:,} samples of each design (seed {found['seed']}), of {found['hectares']:,.0f} ha of "
+        f"which the map has {found['overall_accuracy']:.1%} right. Measured at commit {found['commit']}."
+    )
+
+
+def territory_areas() -> str:
+    """Coverage of intervals of classes in territories, by the points to be expected."""
+    found, body = read("areas"), []
+    limits = [(30, 1e9), (10, 30), (5, 10), (1, 5), (0, 1)]
+    for design, result in found["designs"].items():
+        for least, most in limits if "territories" in result else []:
+            there = [
+                t for t in result["territories"] if least <= t["expected_points"] < most and t["true_ha"] > 0
+            ]
+            if not there:
+                continue
+            inside = sorted(t["coverage"] for t in there)
+            bias = max(abs(t["bias"]) / t["spread"] if t["spread"] else 0.0 for t in there)
+            body.append(
+                [
+                    f"{design} ({sum(result['points']):,})",
+                    f"{least} to {most}" if most < 1e9 else f"{least} and more",
+                    str(len(there)),
+                    f"{sum(inside) / len(inside):.1%}",
+                    f"{inside[0]:.1%} to {inside[-1]:.1%}",
+                    f"{bias:.2f}",
+                ]
+            )
+    header = [
+        "strata (points)", "points expected of a class in a territory", "pairs", "in the interval, mean",
+        "lowest and highest", "largest bias, in errors of the estimate",
+    ]  # fmt: skip
+    return rows(header, body) + f"\n\n{found['zones']} communes, {found['samples']:,} samples each."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -193,6 +268,8 @@ TABLES: dict[str, Callable[[], str]] = {
         precision,
         scene,
         costs,
+        areas,
+        territory_areas,
     )
 }
 

@@ -126,7 +126,8 @@ def area(
     )  # fmt: skip
     result = Areas(table, overall, points, notes)
     options = dict(
-        code=code, post_stratify=post_stratify, legend=legend, interval=kind, caution=caution, suppress=suppress
+        code=code, post_stratify=post_stratify, legend=legend, interval=kind, caution=caution,
+        suppress=suppress,
     )  # fmt: skip
     write_table(
         out,
