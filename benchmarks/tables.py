@@ -186,8 +186,8 @@ FIGURES = ("area", "users", "producers")
 
 def _coverage(row: dict[str, Any], least: float, key: str = "coverage") -> str:
     """A coverage in percent, in brackets when few points are expected."""
-    shown = f"{row[key]:.1%}".replace("%", " %")
-    return shown if row["expected_points"] >= least else f"({shown})"
+    shown = f"{row[key]:.1%}"
+    return shown if round(row["expected_points"]) >= least else f"({shown})"
 
 
 def areas() -> str:
@@ -206,7 +206,7 @@ def areas() -> str:
                     f"{users['bias_in_standard_errors']:+.1f}",
                     _coverage(users, 30),
                     _coverage(users, 30, "coverage_normal"),
-                    f"{producers['bias'] / producers['spread']:+.2f}",
+                    f"{producers['bias_in_standard_errors']:+.1f}",
                     _coverage(producers, 30),
                     _coverage(producers, 30, "coverage_normal"),
                 ]
@@ -221,8 +221,9 @@ def areas() -> str:
     )
     return rows(header, body) + (
         f"\n\nThe truth is in the interval of the overall accuracy: {overall}.\n\n"
-        f"{found['samples']:,} samples of each design (seed {found['seed']}), of {found['hectares']:,.0f} ha of "
-        f"which the map has {found['overall_accuracy']:.1%} right. Measured at commit {found['commit']}."
+        f"{found['samples']:,} samples of each design (seed {found['seed']}), "
+        f"of {found['hectares']:,.0f} ha of which the map has {found['overall_accuracy']:.1%} right. "
+        f"Measured at commit {found['commit']}."
     )
 
 
@@ -231,7 +232,7 @@ def territory_areas() -> str:
     found, body = read("areas"), []
     limits = [(30, 1e9), (10, 30), (5, 10), (1, 5), (0, 1)]
     for design, result in found["designs"].items():
-        for least, most in limits if "territories" in result else []:
+        for least, most in [*limits, (0, 1e9)] if "territories" in result else []:
             there = [
                 t for t in result["territories"] if least <= t["expected_points"] < most and t["true_ha"] > 0
             ]
@@ -242,7 +243,7 @@ def territory_areas() -> str:
             body.append(
                 [
                     f"{design} ({sum(result['points']):,})",
-                    f"{least} to {most}" if most < 1e9 else f"{least} and more",
+                    f"{least} to {most}" if most < 1e9 else f"{least} and more" if least else "any",
                     str(len(there)),
                     f"{sum(inside) / len(inside):.1%}",
                     f"{inside[0]:.1%} to {inside[-1]:.1%}",
