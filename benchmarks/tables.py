@@ -216,11 +216,21 @@ def areas() -> str:
         "± 1.96 s.e.", "user's: bias", "in the interval", "± 1.96 s.e.", "producer's: bias",
         "in the interval", "± 1.96 s.e.",
     ]  # fmt: skip
+    counted = [
+        (f"{row['class']}, {figure} ({name}) {_coverage(row, 0)}", row["coverage"])
+        for name, design in found["designs"].items()
+        for figure in FIGURES
+        for row in design["figures"][figure]
+        if round(row["expected_points"]) >= 30
+    ]
+    outside = [text for text, coverage in counted if not 0.94 <= coverage <= 0.96]
     overall = "; ".join(
         f"{name} {_coverage(design['figures']['overall'][0], 0)}" for name, design in found["designs"].items()
     )
     return rows(header, body) + (
-        f"\n\nThe truth is in the interval of the overall accuracy: {overall}.\n\n"
+        f"\n\nThe truth is in the interval of the overall accuracy: {overall}. Of the {len(counted)} figures "
+        f"of classes with 30 expected points or more, {len(counted) - len(outside)} have a coverage of 94 to "
+        f"96%; not so: {'; '.join(outside)}.\n\n"
         f"{found['samples']:,} samples of each design (seed {found['seed']}), "
         f"of {found['hectares']:,.0f} ha of which the map has {found['overall_accuracy']:.1%} right. "
         f"Measured at commit {found['commit']}."

@@ -329,7 +329,7 @@ def test_territories_sum_to_the_whole_and_classes_to_the_territory(
     assert territory["area_ha"].apply(lambda a: a.isna().all())["02"]
     assert (parts["area_ha"].dropna() >= 0).all()
     assert int(parts["map_points"].sum()) == 120
-    assert any("1 of 4 territories lie outside the map" in n for n in found.notes)
+    assert any("1 of 3 territories lie outside the map" in n for n in found.notes)
     assert out.exists()
 
 

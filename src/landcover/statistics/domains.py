@@ -67,14 +67,14 @@ def territory_rows(
     area, error = benchmark(small, zone_ha.sum(axis=1), whole.area)
     rows = _rows(zones, found.classes, zone_ha, area, error, float(whole.heaviest), limits, found.probability)
     rows["map_points"], rows["reference_points"] = points.sum(axis=2).ravel(), points.sum(axis=1).ravel()
-    shares = rows.groupby("code", sort=False)["mapped_share"].first()
+    shares = rows["mapped_share"].dropna()[:: len(found.classes)]
     kinds = {
         "lie outside the map: they have no figures": (shares == 0).sum(),
         "lie partly outside the map, or where it has no class: figures are of the rest": (
             (shares > 0) & (shares < WHOLLY)
         ).sum(),
     }
-    return rows, [f"{n} of {len(zone_ha)} territories {what}" for what, n in kinds.items() if n]
+    return rows, [f"{n} of {len(shares)} territories {what}" for what, n in kinds.items() if n]
 
 
 def estimate_territories(
