@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from landcover.statistics.estimators import Estimate, Sample, estimate
+from landcover.statistics.publish import accuracy_interval, area_interval
 
 # Olofsson et al. 2014, Remote Sensing of Environment 148, 42-57, table 8: deforestation, forest gain, stable
 # forest, stable non-forest; rows are the map.
@@ -150,3 +151,41 @@ def test_post_strata_that_are_the_strata_change_nothing() -> None:
 
 def test_a_census_has_no_error() -> None:
     assert estimate(Sample.of_counts(OLOFSSON, OLOFSSON_HA, 1.0)).area_se.tolist() == [0.0] * 4
+
+
+def test_samples_of_a_known_truth_are_unbiased_and_their_errors_true() -> None:
+    """Pixels of unequal area, in strata that are not the map's classes, with and without post-strata."""
+    rng = np.random.default_rng(7)
+    size, many, n = 6000, 3000, np.array([40, 80, 60])
+    stratum = np.sort(rng.integers(0, 3, size))
+    truth = rng.choice(3, size, p=[0.2, 0.3, 0.5])
+    mapped = np.where(rng.random(size) < 0.25, rng.integers(0, 3, size), truth)
+    area = 1 + 0.2 * stratum + rng.uniform(-0.2, 0.2, size)
+    where = [np.flatnonzero(stratum == h) for h in range(3)]
+    drawn = np.stack(
+        [
+            np.concatenate([rng.choice(w, k, False) for w, k in zip(where, n, strict=True)])
+            for _ in range(many)
+        ]
+    )
+    points = stratum[drawn], mapped[drawn], truth[drawn], area[drawn]
+    strata = np.bincount(stratum, area), np.bincount(stratum).astype(float)
+    true_area = np.bincount(truth, area)
+    users = np.bincount(truth[truth == mapped], area[truth == mapped]) / np.bincount(mapped, area)
+    for map_ha in (None, np.bincount(mapped, area)):
+        found = estimate(Sample.of_points(*points, 3, *strata, map_ha))
+        whole = found.whole, found.heaviest[:, None], "wilson"
+        for values, errors, ends, true in (
+            (found.area, found.area_se, area_interval(found.area, found.area_se, *whole), true_area),
+            (
+                found.users,
+                found.users_se,
+                accuracy_interval(found.users, found.users_se, found.map_points),
+                users,
+            ),
+        ):
+            spread = values.std(axis=0)
+            assert np.all(np.abs(values.mean(axis=0) - true) < 4 * spread / np.sqrt(many))
+            np.testing.assert_allclose(np.sqrt((errors**2).mean(axis=0)), spread, rtol=0.05)
+            covered = ((ends[0] <= true) & (true <= ends[1])).mean(axis=0)
+            assert np.all((covered > 0.935) & (covered < 0.965))
