@@ -233,6 +233,92 @@ def sample_proposals() -> str:
     )
 
 
+FIGURES = ("area", "users", "producers")
+
+
+def _coverage(row: dict[str, Any], least: float, key: str = "coverage") -> str:
+    """A coverage in percent, in brackets when few points are expected."""
+    shown = f"{row[key]:.1%}"
+    return shown if round(row["expected_points"]) >= least else f"({shown})"
+
+
+def areas() -> str:
+    """Coverage of intervals and bias, for the whole, by design."""
+    found, body = read("areas"), list[list[str]]()
+    for design, result in found["designs"].items():
+        for area, users, producers in zip(*(result["figures"][f] for f in FIGURES), strict=True):
+            body.append(
+                [
+                    f"{design} ({sum(result['points']):,})",
+                    area["class"],
+                    f"{users['expected_points']:.0f}, {area['expected_points']:.0f}",
+                    f"{area['bias_in_standard_errors']:+.1f}",
+                    _coverage(area, 30),
+                    _coverage(area, 30, "coverage_normal"),
+                    f"{users['bias_in_standard_errors']:+.1f}",
+                    _coverage(users, 30),
+                    _coverage(users, 30, "coverage_normal"),
+                    f"{producers['bias_in_standard_errors']:+.1f}",
+                    _coverage(producers, 30),
+                    _coverage(producers, 30, "coverage_normal"),
+                ]
+            )
+    header = [
+        "strata (points)", "class", "points expected, map and reference", "area: bias", "in the interval",
+        "± 1.96 s.e.", "user's: bias", "in the interval", "± 1.96 s.e.", "producer's: bias",
+        "in the interval", "± 1.96 s.e.",
+    ]  # fmt: skip
+    counted = [
+        (f"{row['class']}, {figure} ({name}) {_coverage(row, 0)}", row["coverage"])
+        for name, design in found["designs"].items()
+        for figure in FIGURES
+        for row in design["figures"][figure]
+        if round(row["expected_points"]) >= 30
+    ]
+    outside = [text for text, coverage in counted if not 0.94 <= coverage <= 0.96]
+    overall = "; ".join(
+        f"{name} {_coverage(design['figures']['overall'][0], 0)}" for name, design in found["designs"].items()
+    )
+    return rows(header, body) + (
+        f"\n\nThe truth is in the interval of the overall accuracy: {overall}. Of the {len(counted)} figures "
+        f"of classes with 30 expected points or more, {len(counted) - len(outside)} have a coverage of 94 to "
+        f"96%; not so: {'; '.join(outside)}.\n\n"
+        f"{found['samples']:,} samples of each design (seed {found['seed']}), "
+        f"of {found['hectares']:,.0f} ha of which the map has {found['overall_accuracy']:.1%} right. "
+        f"Measured at commit {found['commit']}."
+    )
+
+
+def territory_areas() -> str:
+    """Coverage of intervals of classes in territories, by the points to be expected."""
+    found, body = read("areas"), []
+    limits = [(30, 1e9), (10, 30), (5, 10), (1, 5), (0, 1)]
+    for design, result in found["designs"].items():
+        for least, most in [*limits, (0, 1e9)] if "territories" in result else []:
+            there = [
+                t for t in result["territories"] if least <= t["expected_points"] < most and t["true_ha"] > 0
+            ]
+            if not there:
+                continue
+            inside = sorted(t["coverage"] for t in there)
+            bias = max(abs(t["bias"]) / t["spread"] if t["spread"] else 0.0 for t in there)
+            body.append(
+                [
+                    f"{design} ({sum(result['points']):,})",
+                    f"{least} to {most}" if most < 1e9 else f"{least} and more" if least else "any",
+                    str(len(there)),
+                    f"{sum(inside) / len(inside):.1%}",
+                    f"{inside[0]:.1%} to {inside[-1]:.1%}",
+                    f"{bias:.2f}",
+                ]
+            )
+    header = [
+        "strata (points)", "points expected of a class in a territory", "pairs", "in the interval, mean",
+        "lowest and highest", "largest bias, in errors of the estimate",
+    ]  # fmt: skip
+    return rows(header, body) + f"\n\n{found['zones']} communes, {found['samples']:,} samples each."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -248,6 +334,8 @@ TABLES: dict[str, Callable[[], str]] = {
         sample_balance,
         sample_cost,
         sample_proposals,
+        areas,
+        territory_areas,
     )
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.area import area as area
     from landcover.statistics.crosswalk import crosswalk as crosswalk
     from landcover.statistics.propose import propose as propose
     from landcover.statistics.release import release as release
@@ -37,6 +38,7 @@ _PUBLIC = {
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
     "sample": "landcover.statistics.sample:sample",
+    "area": "landcover.statistics.area:area",
     "crosswalk": "landcover.statistics.crosswalk:crosswalk",
     "release": "landcover.statistics.release:release",
     "propose": "landcover.statistics.propose:propose",
@@ -44,6 +46,7 @@ _PUBLIC = {
 _EXTRAS = {"train": "train"}
 __all__ = [
     "__version__",
+    "area",
     "crosswalk",
     "cut",
     "demo",

@@ -9,6 +9,7 @@ import typer
 
 from landcover import __version__
 from landcover.cli import (
+    area,
     crosswalk,
     cut,
     demo,
@@ -41,6 +42,7 @@ for module in (
     cut,
     train,
     sample,
+    area,
     crosswalk,
     release,
 ):
