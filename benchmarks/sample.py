@@ -92,13 +92,10 @@ def cost(folder: Path, side: int) -> dict[str, Any]:
 def proposals(prediction: Path, mapped: Codes, true: Codes) -> dict[str, Any]:
     """The share of wrong pixels of all chips, and of the first that are proposed."""
     folder = prediction.parent
-    whole = len(list(np.ndindex(true.shape[0] // CHIP, true.shape[1] // CHIP)))
-    while True:
-        try:
-            chips = landcover.propose(prediction, folder / "chips.gpkg", whole, CHIP)
-            break
-        except landcover.LandcoverError:
-            whole -= 1
+    rows, columns = (n // CHIP for n in true.shape)
+    inside = mapped[: rows * CHIP, : columns * CHIP].reshape(rows, CHIP, columns, CHIP)
+    whole = int(((inside > 0).mean(axis=(1, 3)) >= 0.5).sum())
+    chips = landcover.propose(prediction, folder / "chips.gpkg", whole, CHIP)
     wrong = []
     for y, x in zip(chips["y0"], chips["x0"], strict=True):
         a, b = (codes[y : y + CHIP, x : x + CHIP] for codes in (true, mapped))
