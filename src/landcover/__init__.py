@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.confront import confront as confront
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -31,10 +32,22 @@ _PUBLIC = {
     "predict": "landcover.inference.predict:predict",
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
+    "confront": "landcover.statistics.confront:confront",
     "demo": "landcover.inference.demo:demo",
 }
 _EXTRAS = {"train": "train"}
-__all__ = ["__version__", "cut", "demo", "evaluate", "fetch", "inspect", "predict", "score", "train"]
+__all__ = [
+    "__version__",
+    "confront",
+    "cut",
+    "demo",
+    "evaluate",
+    "fetch",
+    "inspect",
+    "predict",
+    "score",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
