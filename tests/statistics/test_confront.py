@@ -26,6 +26,7 @@ from landcover.imagery.write import write_map
 from landcover.legend import S2GLC
 from landcover.statistics.agreement import SUMS, agreement
 from landcover.statistics.confront import Confrontation
+from landcover.statistics.coverage import tabulate
 from landcover.statistics.reference import Grid, fractions, read_reference
 
 UTM = Place(rasterio.CRS.from_epsg(32631), Affine(10, 0, 500_000, 0, -10, 5_000_000))
@@ -323,6 +324,7 @@ def test_rates_of_another_place_are_flagged(tmp_path: Path) -> None:
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_the_command_and_bad_inputs_are_one_line(run: Callable[..., Run], tmp_path: Path) -> None:
     map = write_codes(tmp_path / "m.tif", (64, 64), (10, 20, 10, 20))
     vectors = write_boxes(tmp_path / "r.gpkg", (10, 20, 10, 20))
@@ -361,3 +363,22 @@ def test_the_command_and_bad_inputs_are_one_line(run: Callable[..., Run], tmp_pa
     write_map(tmp_path / "black.tif", np.zeros((64, 64), np.uint8), S2GLC, UTM)
     assert is_one_line(run("confront", tmp_path / "black.tif", vectors, "--class", "water", *out), "no data")
     assert is_one_line(run("confront", map, "--class", "water", "--from", tmp_path, *out), "total.csv")
+
+
+def test_hectares_of_communes_are_those_of_the_table_of_territories(data: Path, tmp_path: Path) -> None:
+    """Real communes in degrees over a part of a real mask, in the same projection and in another."""
+    with rasterio.open(data / "challenge48" / "ain_west_mask.tif") as source:
+        window = rasterio.windows.Window(1500, 200, 400, 300)
+        codes = source.read(1, window=window)
+        place = Place(source.crs, source.window_transform(window))
+    write_map(tmp_path / "m.tif", codes, S2GLC, place)
+    vectors = write_boxes(tmp_path / "r.gpkg", (50, 80, 50, 120), place=place, crs=2154)
+    communes = data / "france" / "communes-01-ain.geojson"
+    done = confront(tmp_path, tmp_path / "m.tif", vectors, zones=communes)
+    assert done.territories is not None
+    shapes = geopandas.read_file(communes).geometry
+    table = tabulate(place, codes.shape, shapes, lambda y, x, h, w: codes[y : y + h, x : x + w])
+    for wanted, column in ((table["code"] == WATER, "class_ha"), (table["code"] > 1, "seen_ha")):
+        known = table[wanted].groupby("zone")["area_ha"].sum().reindex(range(len(shapes)), fill_value=0)
+        assert done.territories[column].fillna(0).to_numpy() == pytest.approx(known.to_numpy(), abs=1e-6)
+    assert done.territories["reference_ha"].sum() == pytest.approx(done.total["reference_ha"], rel=1e-6)

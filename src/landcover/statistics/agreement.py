@@ -22,7 +22,7 @@ from landcover.statistics.patches import Patches
 from landcover.statistics.reference import SLACK, Geometries, Grid, Reference, fractions
 
 BLOCK = 64  # px: what is nearer than this is alike, so blocks are what intervals count
-AT_ONCE = 2_000_000  # px in memory, or a row of blocks
+AT_ONCE = 500_000  # px in memory, or a row of blocks
 SEARCH = 3  # px to each side that a shift is looked for in
 LEAST = 1e-6  # of a pixel: below, it is rounding
 AGREEMENT = Legend(

@@ -19,6 +19,8 @@ SLACK = (
     1.01  # a pixel of 10 m in UTM is up to 10.004 m on the ground: a shift of one is within 10 m all the same
 )
 SHOWN = 2.0  # px: the smallest square that always covers half of some pixel, wherever it lies
+STEP = 1000.0  # m between the vertices of an edge that is brought to another CRS
+EARTH = 6_371_000.0  # m, mean radius
 Geometries = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
@@ -85,6 +87,7 @@ class Grid:
         ----------
         geometries : GeoSeries
         """
+        import pyproj
         from rasterio.warp import transform_bounds
 
         t = self.place.transform
@@ -95,9 +98,15 @@ class Grid:
             bounds = (-180.0, bounds[1], 180.0, bounds[3])
         found = np.full(len(geometries), shapely.Polygon(), object)
         near = np.flatnonzero(shapely.intersects(geometries.to_numpy(), shapely.box(*bounds)))
-        there = geometries.iloc[near].to_crs(self.place.crs.to_wkt()).to_numpy()
+        crs, there = pyproj.CRS(geometries.crs), geometries.iloc[near]
+        if crs != pyproj.CRS.from_wkt(self.place.crs.to_wkt()):  # what is straight there is bent here
+            unit = crs.axis_info[0].unit_conversion_factor
+            step = STEP / (unit * EARTH if crs.is_geographic else unit)
+            there = there.segmentize(step).to_crs(self.place.crs.to_wkt())
         back = ~t
-        found[near] = shapely.transform(there, lambda p: np.stack(back @ (p[:, 0], p[:, 1]), axis=1))
+        found[near] = shapely.transform(
+            there.to_numpy(), lambda p: np.stack(back @ (p[:, 0], p[:, 1]), axis=1)
+        )
         found[~np.isfinite(shapely.bounds(found)).all(axis=1)] = shapely.Polygon()
         return found
 
