@@ -18,7 +18,7 @@ from landcover.imagery.image import open_raster, reading
 from landcover.imagery.maps import Codes, open_codes
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE, open_map
 from landcover.legend import LandClass, Legend
-from landcover.statistics.patches import Patches
+from landcover.statistics.connected import Patches
 from landcover.statistics.reference import SLACK, Geometries, Grid, Reference, fractions
 
 BLOCK = 64  # px: what is nearer than this is alike, so blocks are what intervals count

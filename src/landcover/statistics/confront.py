@@ -28,12 +28,12 @@ from landcover.statistics.agreement import (
     masks,
 )
 from landcover.statistics.confront_page import write_confrontation
+from landcover.statistics.connected import outlines
 from landcover.statistics.coverage import zone_areas
-from landcover.statistics.patches import outlines
+from landcover.statistics.expected import expected, read_rates
 from landcover.statistics.rates import rate
 from landcover.statistics.reference import SHOWN, Geometries, Grid, Reference, read_reference
 from landcover.statistics.tables import facts, write_table
-from landcover.statistics.transfer import expected, read_rates
 from landcover.statistics.zones import read_zones
 
 RESULTS = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from landcover.statistics.patches import Patches, outlines
+from landcover.statistics.connected import Patches, outlines
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 9)))
 
