@@ -16,7 +16,7 @@ from conftest import Run, is_one_line, read_tiff, write_tiff
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio import Affine
-from shapely import box
+from shapely import Polygon, box
 
 import landcover
 from landcover.errors import LandcoverError
@@ -49,10 +49,10 @@ def write_boxes(
     path: Path, *boxes: tuple[float, float, float, float], place: Place = UTM, crs: Any = None
 ) -> Path:
     """Rectangles given in pixels like the patches of `write_codes`, with their numbers as codes."""
-    shapes = []
-    for top, bottom, left, right in boxes:
-        (x0, y0), (x1, y1) = place.transform @ (left, top), place.transform @ (right, bottom)
-        shapes.append(box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
+    shapes = [
+        Polygon([place.transform @ p for p in ((left, top), (right, top), (right, bottom), (left, bottom))])
+        for top, bottom, left, right in boxes
+    ]
     codes = [str(i) for i in range(len(boxes))]
     table = geopandas.GeoDataFrame({"code": codes}, geometry=shapes, crs=place.crs.to_wkt())
     (table if crs is None else table.to_crs(crs)).to_file(path)
@@ -223,6 +223,34 @@ def test_true_areas_and_metres_hold_on_a_geographic_grid(tmp_path: Path) -> None
         beyond * hectares(range(20, 40), range(41, 42), place), rel=1e-2
     )
     assert done.record["shift"]["dx_m"] == pytest.approx(2 * 6.97, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("code", "transform"),
+    [
+        (32631, Affine(10, 0, 500_000, 0, 10, 5_000_000)),  # from the south up
+        (32631, Affine.translation(500_000, 5_000_000) @ Affine.rotation(30) @ Affine.scale(10, -10)),
+        (2263, Affine(32.8, 0, 990_000, 0, -32.8, 200_000)),  # feet
+        (3857, Affine(14, 0, 550_000, 0, -14, 5_650_000)),  # 14 units are 9.8 m here
+    ],
+)
+def test_rates_hold_on_any_grid(tmp_path: Path, code: int, transform: Affine) -> None:
+    place = Place(rasterio.CRS.from_epsg(code), transform)
+    map = write_codes(tmp_path / "m.tif", (130, 120), (20, 40, 21, 41), (90, 100, 50, 60), place=place)
+    vectors = write_boxes(tmp_path / "r.gpkg", (20, 40, 20, 40), (60, 70, 60, 75), place=place, crs=4326)
+    done = confront(tmp_path, map, vectors)
+    assert done.total["omission_ha"] == pytest.approx(hectares(range(60, 70), range(60, 75), place), rel=1e-3)
+    assert done.total["commission_ha"] == pytest.approx(
+        hectares(range(90, 100), range(50, 60), place), rel=1e-3
+    )
+    assert (done.total["objects"], done.total["objects_found"]) == (2, 1)
+    first, second = done.places.geometry
+    assert first.symmetric_difference(geopandas.read_file(vectors).to_crs(place.crs).geometry[1]).area < (
+        first.area * 1e-3
+    )
+    assert second.centroid.coords[0] == pytest.approx(place.transform @ (55, 95))
+    none = confront(tmp_path, map, vectors, places=0)
+    assert len(none.places) == 0
 
 
 def test_places_of_a_prediction_are_ranked_by_hectares_times_confidence(tmp_path: Path) -> None:

@@ -161,7 +161,8 @@ def _transferred(
     rates, past = read_rates(source, wanted.name)
     record = facts(
         "confront", inputs | {"rates": source / "total.csv"}, options,
-        basis="transferred", source=past["inputs"], novelty=novelty_of(map), novelty_source=past["novelty"],
+        basis="transferred", source=past["inputs"], source_options=past["options"],
+        novelty=novelty_of(map), novelty_source=past["novelty"],
     )  # fmt: skip
     models = [v.get("map", {}).get("model", {}).get("sha256") for v in (record["vintages"], past["vintages"])]
     record["warnings"] = [
