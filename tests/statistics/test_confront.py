@@ -193,13 +193,13 @@ def test_what_the_map_does_not_show_is_neither_found_nor_omitted(tmp_path: Path)
     codes = np.full((64, 64), 4, np.uint8)
     codes[:, :32] = 0
     write_map(tmp_path / "m.tif", codes, S2GLC, UTM)
-    vectors = write_boxes(tmp_path / "r.gpkg", (10, 20, 22, 42), (40, 50, 5, 15))
+    vectors = write_boxes(tmp_path / "r.gpkg", (10, 20, 22, 42), (40, 50, 5, 15), (30, 40, 60, 90))
     zones = write_boxes(tmp_path / "z.gpkg", (0, 64, 0, 32), (0, 64, 32, 64), (0, 64, 100, 120))
     done = confront(tmp_path, tmp_path / "m.tif", vectors, zones=zones)
-    assert done.total["reference_ha"] == pytest.approx(hectares(range(10), range(10)), rel=1e-5)
+    assert done.total["reference_ha"] == pytest.approx(hectares(range(10), range(14)), rel=1e-5)
     assert done.total["unseen_ha"] == pytest.approx(2 * hectares(range(10), range(10)), rel=1e-4)
     assert done.total["no_data_share"] == pytest.approx(0.5, abs=1e-4)
-    assert done.total["objects"] == 1
+    assert done.total["objects"] == 2
     table = done.territories
     assert table is not None
     assert table["reference_ha"].isna().tolist() == [True, False, True]

@@ -100,6 +100,7 @@ def confront(
     ------
     LandcoverError : a file, class or option that doesn't do; nothing of the reference on the map
     """
+    map, out = Path(map), Path(out)
     known = legend_of(map, legend)
     wanted = class_of(known, class_name)
     if (vectors is None) == (source is None):
@@ -242,7 +243,8 @@ def _figures(
     objects = pd.DataFrame(
         {"part": found.objects["found_ha"][kept] > FOUND * seen[kept], "whole": 1}, dtype=float
     )
-    middles = shapely.get_coordinates(shapely.point_on_surface(reference.objects[kept]))
+    on_map = shapely.clip_by_rect(reference.objects[kept], 0, 0, grid.width, grid.height)
+    middles = shapely.get_coordinates(shapely.point_on_surface(on_map))
     large = found.patches[found.patches["class_ha"] * 10_000 >= minimum]
     patches = pd.DataFrame(
         {"part": large["commission_ha"] > FOUND * large["class_ha"], "whole": 1}, dtype=float
