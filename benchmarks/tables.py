@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md")
+PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md", "docs/statistics.md")
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
@@ -181,6 +181,17 @@ def costs() -> str:
     )
 
 
+def rates() -> str:
+    """How many intervals of a rate hold, where errors come in clumps."""
+    found = read("rates")
+    body = [
+        [f"{c['blocks']}", f"{c['clump_px']}", f"{c['rate']:.0%}", f"{c['held']:.1%}", f"{c['width']:.1%}"]
+        for c in found["cases"]
+    ]
+    header = ["blocks", "clumps, px", "rate", "intervals that hold it", "mean width"]
+    return rows(header, body) + f"\n\n{found['trials']} maps each, drawn at commit {found['commit']}."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -193,6 +204,7 @@ TABLES: dict[str, Callable[[], str]] = {
         precision,
         scene,
         costs,
+        rates,
     )
 }
 
