@@ -319,6 +319,17 @@ def territory_areas() -> str:
     return rows(header, body) + f"\n\n{found['zones']} communes, {found['samples']:,} samples each."
 
 
+def rates() -> str:
+    """How many intervals of a rate hold, where errors come in clumps."""
+    found = read("rates")
+    body = [
+        [f"{c['blocks']}", f"{c['clump_px']}", f"{c['rate']:.0%}", f"{c['held']:.1%}", f"{c['width']:.1%}"]
+        for c in found["cases"]
+    ]
+    header = ["blocks", "clumps, px", "rate", "intervals that hold it", "mean width"]
+    return rows(header, body) + f"\n\n{found['trials']} maps each, drawn at commit {found['commit']}."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -336,6 +347,7 @@ TABLES: dict[str, Callable[[], str]] = {
         sample_proposals,
         areas,
         territory_areas,
+        rates,
     )
 }
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
     from landcover.statistics.area import area as area
+    from landcover.statistics.confront import confront as confront
     from landcover.statistics.crosswalk import crosswalk as crosswalk
     from landcover.statistics.propose import propose as propose
     from landcover.statistics.release import release as release
@@ -40,6 +41,7 @@ _PUBLIC = {
     "sample": "landcover.statistics.sample:sample",
     "area": "landcover.statistics.area:area",
     "crosswalk": "landcover.statistics.crosswalk:crosswalk",
+    "confront": "landcover.statistics.confront:confront",
     "release": "landcover.statistics.release:release",
     "propose": "landcover.statistics.propose:propose",
 }
@@ -47,6 +49,7 @@ _EXTRAS = {"train": "train"}
 __all__ = [
     "__version__",
     "area",
+    "confront",
     "crosswalk",
     "cut",
     "demo",

@@ -10,6 +10,7 @@ import typer
 from landcover import __version__
 from landcover.cli import (
     area,
+    confront,
     crosswalk,
     cut,
     demo,
@@ -44,6 +45,7 @@ for module in (
     sample,
     area,
     crosswalk,
+    confront,
     release,
 ):
     app.command(module.__name__.rpartition(".")[2])(module.command)
