@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from landcover.catalog.fetch import fetch as fetch
     from landcover.chips.cut import cut as cut
     from landcover.chips.inspect import inspect as inspect
+    from landcover.inference.calibrate import calibrate as calibrate
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
@@ -28,13 +29,25 @@ _PUBLIC = {
     "cut": "landcover.chips.cut:cut",
     "inspect": "landcover.chips.inspect:inspect",
     "train": "landcover.training.train:train",
+    "calibrate": "landcover.inference.calibrate:calibrate",
     "predict": "landcover.inference.predict:predict",
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "demo": "landcover.inference.demo:demo",
 }
 _EXTRAS = {"train": "train"}
-__all__ = ["__version__", "cut", "demo", "evaluate", "fetch", "inspect", "predict", "score", "train"]
+__all__ = [
+    "__version__",
+    "calibrate",
+    "cut",
+    "demo",
+    "evaluate",
+    "fetch",
+    "inspect",
+    "predict",
+    "score",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

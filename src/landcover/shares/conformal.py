@@ -44,7 +44,8 @@ def quantile(values: Floats, blocks: npt.NDArray[np.int64], level: float) -> flo
 
     Each of K blocks weighs 1 / (K + 1), shared by its windows; a block yet unseen, of infinite scores, has
     the rest (hierarchical conformal prediction: Lee, Barber and Willett 2023, Distribution-free inference
-    with hierarchical data; other ways: Dunn, Wasserman and Ramdas 2023). With one window a block it is the ⌈level · (K + 1)⌉-th smallest score, that of split-conformal prediction.
+    with hierarchical data; other ways: Dunn, Wasserman and Ramdas 2023). With one window a block it is
+    the ⌈level · (K + 1)⌉-th smallest score, that of split-conformal prediction.
 
     Parameters
     ----------
@@ -131,6 +132,12 @@ class Conformal:
         """
         fitting = [size for size in self.sizes if size.side**2 <= pixels]
         return fitting[-1] if fitting and pixels <= self.sizes[-1].side ** 2 else None
+
+    def describe(self) -> str:
+        """What was calibrated, in one line."""
+        sizes = ", ".join(f"{s.side} px ({s.blocks} blocks)" for s in self.sizes)
+        told = ", ".join(f"{key} {value}" for key, value in self.chips.items() if key != "sha256")
+        return f"{self.level:.0%}, windows of {sizes}; {told}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
