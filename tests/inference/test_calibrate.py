@@ -1,4 +1,4 @@
-"""Calibrated intervals in model files, and in what `predict` writes: there where they hold, else the reason."""
+"""Calibrated intervals in model files, and in what `predict` writes: where they hold, else the reason."""
 
 from __future__ import annotations
 
