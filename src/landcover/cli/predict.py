@@ -80,7 +80,10 @@ def command(
         print(f"hectares: {prediction.folder / 'areas.csv'}")
     held = prediction.intervals["low"].notna()
     if held.any():
-        print(f"intervals: {prediction.folder / 'intervals.csv'}")
+        print(
+            f"intervals: {prediction.folder / 'intervals.csv'} (as calibrated on ground like that of the "
+            "calibration chips; elsewhere fewer hold the truth)"
+        )
     else:
         print(f"no intervals: {prediction.intervals['note'].mode().iloc[0]}")
     print(f"maps: {prediction.folder / 'maps'}")
