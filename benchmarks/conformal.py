@@ -1,11 +1,11 @@
 """Coverage and width of the intervals of shares: python benchmarks/conformal.py CHIPS DATA CACHE RESULT
 
-CHIPS is the challenge's chips folder with splits.csv, DATA the folder that holds challenge48/ and france/. CACHE
-(.npz) keeps the sums of the probabilities of all chips, so that the network runs once.
+CHIPS is the challenge's chips folder with splits.csv, DATA the folder that holds challenge48/ and france/.
+CACHE (.npz) keeps the sums of the probabilities of all chips, so that the network runs once.
 
-1. Random splits of val and test into calibration and evaluation by spatial blocks; calibration chips that share
-   pixels with an evaluated chip are dropped (the parts share none with train).
-2. The model in the box, calibrated on val, on test and on another place; there also calibrated on chips of it.
+1. Random splits of val and test into calibration and evaluation by spatial blocks; calibration chips that
+   share pixels with an evaluated chip are dropped (the parts share none with train).
+2. The model in the box, calibrated on val, on test and on another place; there also calibrated on its chips.
 3. The communes of ain_west: shares that `predict` gives against those of the mask.
 """
 
@@ -34,7 +34,7 @@ from landcover.inference.modelfile import Card
 from landcover.inference.novelty import Sample, distances, likely_causes
 from landcover.shares.conformal import Conformal, Intervals, fit_conformal, intervals_for
 from landcover.shares.score import spatial_blocks
-from landcover.shares.tiles import CELL, Cells
+from landcover.shares.tiles import TILE, Tiles
 from landcover.statistics.zones import read_zones
 from landcover.weights import box_model
 
@@ -48,20 +48,20 @@ NORMAL_90 = 1.6448536269514722
 
 
 class Ground:
-    """Labelled chips: sums over cells, and what the naive bootstraps need."""
+    """Labelled chips: sums over tiles, and what the naive bootstraps need."""
 
-    def __init__(self, cells: Cells, spread: Cells, splits: pd.DataFrame, card: Card) -> None:
-        self.cells, self.spread, self.splits, self.card = cells, spread, splits, card
+    def __init__(self, tiles: Tiles, spread: Tiles, splits: pd.DataFrame, card: Card) -> None:
+        self.tiles, self.spread, self.splits, self.card = tiles, spread, splits, card
 
     def take(self, chosen: Any) -> Ground:
-        return Ground(self.cells.take(chosen), self.spread.take(chosen), self.splits[chosen], self.card)
+        return Ground(self.tiles.take(chosen), self.spread.take(chosen), self.splits[chosen], self.card)
 
     def fit(self, sides: Sequence[int] = SIDES) -> Conformal | None:
-        return fit_conformal(self.cells, self.card.decoder, {}, sides=tuple(sides))
+        return fit_conformal(self.tiles, self.card.decoder, {}, sides=tuple(sides))
 
     def windows(self, side: int) -> tuple[Floats, Floats]:
         """Predicted and true shares of windows, windows × classes."""
-        found = self.cells.windows(side)
+        found = self.tiles.windows(side)
         true = found.true / np.maximum(found.true.sum(axis=1, keepdims=True), 1)
         return self.card.decoder.shares(found.predicted), true
 
@@ -103,19 +103,19 @@ def load(chips: ChipsFolder, cache: Path) -> Ground:
     assert chips.splits is not None
     splits = chips.splits.assign(sample_id=chips.splits["sample_id"].astype(str))
     splits = splits.set_index("sample_id").loc[ids].reset_index()
-    times = CELL // PIECE
+    times = TILE // PIECE
 
-    def in_cells(values: Floats) -> Floats:
+    def in_tiles(values: Floats) -> Floats:
         n, channels, side, _ = values.shape
         return values.reshape(n, channels, side // times, times, side // times, times).sum(axis=(3, 5))
 
     places = pd.DataFrame(
-        {"scene": splits["scene"], "row": splits["y0"] // CELL, "column": splits["x0"] // CELL}
+        {"scene": splits["scene"], "row": splits["y0"] // TILE, "column": splits["x0"] // TILE}
     )
-    cells = Cells(in_cells(sums), in_cells(true), places)
+    tiles = Tiles(in_tiles(sums), in_tiles(true), places)
     spread = np.concatenate([sums, squares, (sums / PIECE**2) ** 2], axis=1)
-    spread = Cells(in_cells(spread), in_cells(np.concatenate([true, 0 * squares, 0 * sums], axis=1)), places)
-    return Ground(cells, spread, splits, engine.card)
+    spread = Tiles(in_tiles(spread), in_tiles(np.concatenate([true, 0 * squares, 0 * sums], axis=1)), places)
+    return Ground(tiles, spread, splits, engine.card)
 
 
 class Count:
@@ -155,10 +155,10 @@ def random_splits(ground: Ground, part: float, draws: int) -> dict[str, Any]:
     pairs = overlapping(splits, size)
     names = ground.card.legend.label_names
     counts = {way: {side: Count(names) for side in SIDES} for way in ("conformal", "pixels", "pieces")}
-    seen = np.flatnonzero(ground.cells.true.sum(axis=(0, 2, 3)))
+    seen = np.flatnonzero(ground.tiles.true.sum(axis=(0, 2, 3)))
     used = dict.fromkeys(SIDES, 0)
     for _ in range(draws):
-        shift = rng.integers(0, 768 // CELL, 2) * CELL
+        shift = rng.integers(0, 768 // TILE, 2) * TILE
         moved = splits.assign(y0=splits["y0"] + shift[0], x0=splits["x0"] + shift[1])
         blocks = spatial_blocks(moved)
         assert blocks is not None
@@ -208,10 +208,10 @@ def by_novelty(known: Conformal, ground: Ground, chips: ChipsFolder) -> dict[str
         far = distances(sample, card.novelty) > card.novelty.distance
         causes = likely_causes(sample, card.statistics, card.bands)
         familiar.append(not causes and far.mean() <= card.novelty.share)
-    true = ground.cells.true.sum(axis=(2, 3))
+    true = ground.tiles.true.sum(axis=(2, 3))
     true /= true.sum(axis=1, keepdims=True)
     found = intervals_for(
-        card.decoder.shares(ground.cells.predicted.sum(axis=(2, 3))), np.full(len(true), 256**2), known
+        card.decoder.shares(ground.tiles.predicted.sum(axis=(2, 3))), np.full(len(true), 256**2), known
     )
     facts = {}
     for name, chosen in (("familiar", np.array(familiar)), ("unlike", ~np.array(familiar))):

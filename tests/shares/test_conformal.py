@@ -20,7 +20,7 @@ from landcover.shares.conformal import (
     scores,
 )
 from landcover.shares.decode import Decoder
-from landcover.shares.tiles import CELL, Cells
+from landcover.shares.tiles import TILE, Tiles
 
 CLASSES = 4
 KNOWN = Conformal(
@@ -31,20 +31,20 @@ KNOWN = Conformal(
 )
 
 
-def ground(rng: np.random.Generator, chips: int, cells: int = 4) -> Cells:
+def ground(rng: np.random.Generator, chips: int, tiles: int = 4) -> Tiles:
     """Chips of exchangeable places: each has its own shares, and its own error of the model."""
-    shape = (chips, CLASSES, cells, cells)
+    shape = (chips, CLASSES, tiles, tiles)
     place = rng.dirichlet(np.ones(CLASSES), chips)[:, :, None, None]
     true = np.broadcast_to(place, shape) + rng.gamma(0.3, 0.2, shape)
     wrong = rng.normal(0, 0.3, (chips, CLASSES, 1, 1)) + rng.normal(0, 0.2, shape)
     predicted = true * np.exp(wrong)
-    sums = [part / part.sum(axis=1, keepdims=True) * CELL**2 for part in (predicted, true)]
-    return Cells(*sums, pd.DataFrame({"scene": range(chips), "row": 0, "column": 0}))
+    sums = [part / part.sum(axis=1, keepdims=True) * TILE**2 for part in (predicted, true)]
+    return Tiles(*sums, pd.DataFrame({"scene": range(chips), "row": 0, "column": 0}))
 
 
-def held(known: Conformal, cells: Cells, side: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def held(known: Conformal, tiles: Tiles, side: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Whether the intervals hold the truth: windows × classes, and of each window all at once."""
-    found = cells.windows(side)
+    found = tiles.windows(side)
     share = [sums / sums.sum(axis=1, keepdims=True) for sums in (found.predicted, found.true)]
     i = intervals_for(share[0], np.full(len(share[0]), side**2), known)
     return (
@@ -126,9 +126,9 @@ def test_too_few_blocks_promise_nothing() -> None:
 
 
 def test_a_class_absent_from_calibration_has_no_bound() -> None:
-    cells = ground(np.random.default_rng(0), 12)
-    cells.true[:, 3] = 0
-    known = fit_conformal(cells, Decoder(), {})
+    tiles = ground(np.random.default_rng(0), 12)
+    tiles.true[:, 3] = 0
+    known = fit_conformal(tiles, Decoder(), {})
     assert known is not None
     assert all(size.quantiles[3] is None and None not in size.quantiles[:3] for size in known.sizes)
 
@@ -146,7 +146,7 @@ def test_windows_share_no_pixel_and_are_wholly_covered(seed: int, side: int) -> 
     places = pd.DataFrame(corners, columns=["y0", "x0"]).assign(scene="a")
     targets = np.zeros((len(corners), 256, 256), np.uint8)
     p = np.ones((len(corners), 1, 256, 256), np.float32)
-    found = Cells.of(p, targets, Decoder(), places).windows(side)
+    found = Tiles.of(p, targets, Decoder(), places).windows(side)
     covered = np.zeros((640, 1024), bool)
     for y, x in corners:
         covered[y : y + 256, x : x + 256] = True
@@ -159,7 +159,7 @@ def test_windows_share_no_pixel_and_are_wholly_covered(seed: int, side: int) -> 
 def test_chips_of_one_scene_make_windows_larger_than_a_chip() -> None:
     places = pd.DataFrame({"scene": "a", "y0": [0, 0, 192, 192], "x0": [0, 192, 0, 192]})
     p, targets = np.ones((4, 1, 256, 256), np.float32), np.zeros((4, 256, 256), np.uint8)
-    together, alone = Cells.of(p, targets, Decoder(), places), Cells.of(p, targets, Decoder())
+    together, alone = Tiles.of(p, targets, Decoder(), places), Tiles.of(p, targets, Decoder())
     assert len(together.windows(384).true) == 1
     assert len(alone.windows(384).true) == 0
     assert len(alone.windows(256).true) == 4
@@ -168,9 +168,9 @@ def test_chips_of_one_scene_make_windows_larger_than_a_chip() -> None:
 
 def test_unlabelled_ground_is_left_out() -> None:
     targets = np.zeros((1, 256, 256), np.uint8)
-    targets[:, :64, :40] = 255  # more than half of a cell
-    assert len(Cells.of(np.ones((1, 1, 256, 256)), targets, Decoder()).windows(256).true) == 0
+    targets[:, :64, :40] = 255  # more than half of a tile
+    assert len(Tiles.of(np.ones((1, 1, 256, 256)), targets, Decoder()).windows(256).true) == 0
     targets[:, :64, :30] = 255
     targets[:, :64, 30:40] = 0
-    cells = Cells.of(np.ones((1, 1, 256, 256)), targets, Decoder())
-    assert cells.windows(256).true.tolist() == [[256**2 - 30 * 64]]
+    tiles = Tiles.of(np.ones((1, 1, 256, 256)), targets, Decoder())
+    assert tiles.windows(256).true.tolist() == [[256**2 - 30 * 64]]

@@ -19,7 +19,7 @@ from landcover.files import sha256
 from landcover.inference.engine import INT8, Engine
 from landcover.inference.modelfile import Card, read_model, save
 from landcover.shares.conformal import LEVEL, Conformal, fit_conformal
-from landcover.shares.tiles import Cells
+from landcover.shares.tiles import Tiles
 from landcover.weights import box_model
 
 AT_ONCE = 16  # chips
@@ -110,13 +110,13 @@ def conformal_of(
     ----------
     images : bands × height × width each, digital numbers
     targets : chips × height × width, position of the class among the model's; 255 for no label
-    places : see `Cells.of`
+    places : see `Tiles.of`
     about : facts on the chips, to keep
     """
     engine = Engine(model, "float32")
     decoder = engine.card.decoder
-    cells = Cells.of(engine.probabilities(images), targets, decoder, places)
-    return fit_conformal(cells, decoder, about, level)
+    tiles = Tiles.of(engine.probabilities(images), targets, decoder, places)
+    return fit_conformal(tiles, decoder, about, level)
 
 
 def places_of(chips: ChipsFolder, ids: Sequence[str]) -> pd.DataFrame | None:

@@ -81,7 +81,11 @@ class Found:
             "width": self.plan.columns.length,
             "no_data_px": self.tally.no_data,
             "negative_px": self.tally.negative,
-            "novelty": {"distance": self.distance, "unlike": self.unlike},
+            "novelty": {
+                "distance": self.distance,
+                "unlike": self.unlike,
+                "familiar": self.familiar,
+            },
         }
 
 

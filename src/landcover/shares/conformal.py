@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landcover.shares.decode import Decoder, Floats
-from landcover.shares.tiles import Cells, Windows
+from landcover.shares.tiles import Tiles, Windows
 
 LEVEL = 0.9
 SIDES = (64, 128, 256, 320, 384, 512)  # px
@@ -197,7 +197,7 @@ def intervals_for(shares: Floats, pixels: npt.ArrayLike, conformal: Conformal) -
 
 
 def fit_conformal(
-    cells: Cells,
+    tiles: Tiles,
     decoder: Decoder,
     chips: Mapping[str, Any],
     level: float = LEVEL,
@@ -207,7 +207,7 @@ def fit_conformal(
 
     Parameters
     ----------
-    cells : of the calibration chips
+    tiles : of the calibration chips
     decoder : the one that they were summed with
     chips : facts on them, to keep
     sides : of windows, px; sizes with too few blocks for the level (under 9 for 0.9) are left out
@@ -216,7 +216,7 @@ def fit_conformal(
     -------
     conformal : None when no size has enough blocks
     """
-    found = [size for side in sides if (size := _size_class(cells.windows(side), decoder, level))]
+    found = [size for side in sides if (size := _size_class(tiles.windows(side), decoder, level))]
     return Conformal(level, decoder, tuple(found), dict(chips)) if found else None
 
 
