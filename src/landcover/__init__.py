@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.territories import territories as territories
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -34,6 +35,7 @@ _PUBLIC = {
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "demo": "landcover.inference.demo:demo",
+    "territories": "landcover.statistics.territories:territories",
 }
 _EXTRAS = {"train": "train"}
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "inspect",
     "predict",
     "score",
+    "territories",
     "train",
 ]
 

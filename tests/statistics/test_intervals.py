@@ -62,12 +62,42 @@ def test_a_territory_without_data_has_none(tmp_path: Path) -> None:
 )
 def test_the_reason_is_told(tmp_path: Path, changed: dict[str, Any], reason: str) -> None:
     columns, note = territory_intervals(prediction(tmp_path, **changed), SHARES, PIXELS)
-    assert columns.isna().all(axis=None)
+    assert columns.shape == (4, 0)
     assert note.startswith("no intervals: ")
     assert reason in note
 
 
 def test_a_layer_of_elsewhere_has_none(tmp_path: Path) -> None:
     columns, note = territory_intervals(tmp_path / "probabilities" / "a.tif", SHARES, PIXELS)
-    assert columns.isna().all(axis=None)
+    assert columns.shape == (4, 0)
     assert "no prediction folder" in note
+
+
+def test_the_table_of_territories_has_them(data: Path, tmp_path: Path) -> None:
+    """The box's intervals in ain_west, a corner of it, for two squares: one fits, one is too small."""
+    import geopandas
+    import rasterio
+    from rasterio.windows import Window
+    from shapely import box
+
+    import landcover
+
+    with rasterio.open(data / "challenge48" / "ain_west.tif") as source:
+        window = Window(1600, 0, 256, 256)
+        profile = source.profile | dict(height=256, width=256, transform=source.window_transform(window))
+        with rasterio.open(tmp_path / "corner.tif", "w", **profile) as target:
+            target.write(source.read(window=window))
+        x, y, step = profile["transform"].c, profile["transform"].f, profile["transform"].a
+    squares = [box(x, y - n * step, x + n * step, y) for n in (200, 40)]
+    zones = geopandas.GeoDataFrame({"code": ["fits", "small"]}, geometry=squares, crs=profile["crs"])
+    zones.to_file(tmp_path / "zones.gpkg")
+    predicted = landcover.predict(tmp_path / "corner.tif", tmp_path / "out", probabilities=True)
+    layer = tmp_path / "out" / "probabilities" / "corner.tif"
+    table = landcover.territories(layer, tmp_path / "zones.gpkg", tmp_path / "table.csv").set_index("code")
+    record = json.loads((tmp_path / "table.csv.json").read_text())
+    assert not predicted.warnings
+    assert table.loc["fits", "cultivated_low"] < table.loc["fits", "cultivated_share"]
+    assert table.loc["fits", "cultivated_share"] < table.loc["fits", "cultivated_high"]
+    assert table.loc["small"].filter(regex="_(low|high)$").isna().all()
+    assert table["snow_low"].isna().all()
+    assert "64² to 320² px" in record["intervals"]

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from landcover import __version__
-from landcover.cli import calibrate, cut, demo, evaluate, fetch, inspect, predict, score, train
+from landcover.cli import (
+    calibrate,
+    cut,
+    demo,
+    evaluate,
+    fetch,
+    inspect,
+    predict,
+    score,
+    territories,
+    train,
+)
 from landcover.errors import LandcoverError
 
 app = typer.Typer(
@@ -19,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, predict, score, evaluate, inspect, fetch, cut, train, calibrate):
+for module in (demo, predict, score, evaluate, territories, inspect, fetch, cut, train, calibrate):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 _debug = False

@@ -29,7 +29,8 @@ def territory_intervals(
 
     Returns
     -------
-    columns : `<class>_low` and `<class>_high` for each class, NaN where there is no interval
+    columns : `<class>_low` and `<class>_high` for each class, NaN where there is no interval; no column when
+        no territory of the layer can have one
     note : why no territory has one, or in words which have; for the record of the table
     """
     names = list(shares.columns)
@@ -38,10 +39,10 @@ def territory_intervals(
     )
     known, classes, why = _known(layer)
     if known is None:
-        return columns, f"no intervals: {why}"
+        return columns[[]], f"no intervals: {why}"
     at = [names.index(n) for n in classes if n in names]
     if not len(at) == len(classes) == len(known.sizes[0].quantiles):
-        return columns, "no intervals: the layer has other classes than the model was calibrated for"
+        return columns[[]], "no intervals: the layer has other classes than the model was calibrated for"
     found = intervals_for(shares.to_numpy(np.float64)[:, at], pixels, known)
     for n, low, high in zip(classes, found.low.T, found.high.T, strict=True):
         columns[f"{n}_low"], columns[f"{n}_high"] = low, high
