@@ -266,9 +266,9 @@ def conformal_communes() -> str:
         f"\n\nBold: the interval misses the mask. Over all classes {box['coverage']:.0%} held (all at once "
         f"{box['joint']:.0%}) with the bounds of the box, and {local['coverage']:.0%} "
         f"({local['joint']:.0%}) with bounds calibrated on the chips of ain_west that share no pixel with "
-        f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} communes "
-        f"with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than {sides[0]}² "
-        "have no interval."
+        f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} "
+        f"communes with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
+        f"{sides[0]}² have no interval."
     )
 
 

@@ -118,7 +118,7 @@ def _promise(intervals: pd.DataFrame, record: Mapping[str, Any]) -> str:
         return f"\n\nThe shares have no interval: {intervals['note'].mode().iloc[0]}."
     known = record["conformal"]
     return (
-        f"\n\nintervals.csv holds {known['level']:.0%} intervals"
+        f"\n\nintervals.csv holds {number(known['level'], '.0%')} intervals"
         + (f" of {ids:,} of {of:,} images" if of > 1 else "")
         + f", calibrated on {known['chips'].get('chips', 'labelled')} chips. They hold for ground like that "
         "of those chips. In another region fewer hold, also where nothing looks unusual; calibrate them on "
@@ -134,12 +134,12 @@ def _table(mean: pd.Series[float], areas: pd.DataFrame, intervals: pd.DataFrame,
             "share": [float(mean[n]) for n in legend.names],
         }
     )
-    if len(areas):
-        hectares = areas.groupby("class")["area_ha"].sum()
-        frame["hectares"] = [float(hectares[n]) for n in legend.names]
     if len(intervals["sample_id"].unique()) == 1 and intervals["low"].notna().any():
         bounds = intervals.set_index("class").reindex(legend.names)
         frame["from"], frame["to"] = bounds["low"].to_numpy(), bounds["high"].to_numpy()
+    if len(areas):
+        hectares = areas.groupby("class")["area_ha"].sum()
+        frame["hectares"] = [float(hectares[n]) for n in legend.names]
     formats = {"share": ".2%", "hectares": ",.1f", "from": ".2%", "to": ".2%"}
     return Table(frame, "Share of each class", formats, swatches(legend))
 
