@@ -330,6 +330,97 @@ def rates() -> str:
     return rows(header, body) + f"\n\n{found['trials']} maps each, drawn at commit {found['commit']}."
 
 
+def conformal_splits() -> str:
+    """Coverage and width of the intervals over random splits, beside the naive ones."""
+    found, body = read("conformal"), []
+    splits = found["splits"]
+    for side, c in splits["conformal"].items():
+        body.append(
+            [
+                side,
+                f"{splits['splits'][side]}",
+                f"{c['blocks']:.0f}",
+                f"{c['windows']:,}",
+                *(f"{c[k]:.1%}" for k in ("coverage", "joint")),
+                f"{c['width']:.3f}",
+                *(f"{splits[way][side]['coverage']:.1%}" for way in ("pieces", "pixels")),
+                *(f"{splits[way][side]['width']:.3f}" for way in ("pieces", "pixels")),
+            ]
+        )
+    header = [
+        "side, px", "splits", "calibration blocks", "windows evaluated", "held, each class",
+        "held, all classes at once", "mean width", "bootstrap of pieces holds", "of pixels holds",
+        "its width, pieces", "pixels",
+    ]  # fmt: skip
+    return rows(header, body) + f"\n\nMeasured at commit {found['commit']}, {splits['draws']} draws."
+
+
+def conformal_classes() -> str:
+    """Coverage and width of each class over random splits, windows of 256 px."""
+    c = read("conformal")["splits"]["conformal"]["256"]
+    body = [[n, f"{v:.1%}", f"{c['width_per_class'][n]:.3f}"] for n, v in c["per_class"].items()]
+    return rows(["class", "held", "mean width"], body)
+
+
+def conformal_places() -> str:
+    """Coverage of the box's intervals on the part test and on another place."""
+    found, body = read("conformal"), []
+    local = found["elsewhere_local"]["conformal"]
+    bounds = {str(s["side"]): s["joint"] for s in found["bounds"]["sizes"]}
+    there = {str(s["side"]): s["joint"] for s in found["bounds_elsewhere"]["sizes"]}
+    for side, test in found["test"].items():
+        other, own = found["elsewhere"][side], local[side]
+        body.append(
+            [
+                side,
+                *(f"{c['coverage']:.1%}, {c['joint']:.1%} ({c['windows']})" for c in (test, other)),
+                f"{own['coverage']:.1%}, {own['joint']:.1%}",
+                f"{other['width']:.3f}",
+                f"{own['width']:.3f}",
+                f"{there[side] / bounds[side]:.1f}",
+            ]
+        )
+    header = [
+        "side, px", "test (windows)", "elsewhere (windows)", "elsewhere, calibrated there", "mean width",
+        "calibrated there", "bound there / bound on val",
+    ]  # fmt: skip
+    novel = found["elsewhere_by_novelty"]
+    told = "; ".join(
+        f"{n['windows']} that look {name}: {n['coverage']:.1%} each class, {n['joint']:.1%} all at once"
+        for name, n in novel.items()
+    )
+    blocks = local["256"]["blocks"]
+    return rows(header, body) + (
+        f"\n\nEach cell: each class by itself, all classes at once. Whole chips of 256 px elsewhere, {told}. "
+        f"Calibrated there: mean of {blocks:.0f} blocks of 256 px."
+    )
+
+
+def conformal_communes() -> str:
+    """Shares of the communes of ain_west: predicted with interval, and of the mask."""
+    found, body = read("conformal")["ain_west"], []
+    classes = list(found["box"]["per_class"])
+    for c in found["communes"]:
+        cells = []
+        for n in classes:
+            low, high, held = c["box"][n]
+            text = f"{c['predicted'][n]:.1%} ({low:.1%} to {high:.1%}), mask {c['mask'][n]:.1%}"
+            cells.append(text if held else f"**{text}**")
+        body.append([c["name"], f"{c['pixels']:,}", *cells])
+    for way, name in (("box", "held, calibrated on val"), ("local", "held, calibrated there")):
+        body.append([name, "", *(f"{found[way]['per_class'][n]:.0%}" for n in classes)])
+    sides = [s["side"] for s in read("conformal")["bounds"]["sizes"]]
+    box, local = found["box"], found["local"]
+    return rows(["commune", "px", *classes], body) + (
+        f"\n\nBold: the interval misses the mask. Over all classes {box['coverage']:.0%} held (all at once "
+        f"{box['joint']:.0%}) with the bounds of the box, and {local['coverage']:.0%} "
+        f"({local['joint']:.0%}) with bounds calibrated on the chips of ain_west that share no pixel with "
+        f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} "
+        f"communes with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
+        f"{sides[0]}² have no interval."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -348,6 +439,10 @@ TABLES: dict[str, Callable[[], str]] = {
         areas,
         territory_areas,
         rates,
+        conformal_splits,
+        conformal_classes,
+        conformal_places,
+        conformal_communes,
     )
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from landcover.catalog.fetch import fetch as fetch
     from landcover.chips.cut import cut as cut
     from landcover.chips.inspect import inspect as inspect
+    from landcover.inference.calibrate import calibrate as calibrate
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
@@ -27,17 +28,20 @@ if TYPE_CHECKING:
     from landcover.statistics.propose import propose as propose
     from landcover.statistics.release import release as release
     from landcover.statistics.sample import sample as sample
+    from landcover.statistics.territories import territories as territories
     from landcover.training.train import train as train
 
 _PUBLIC = {
     "demo": "landcover.inference.demo:demo",
     "predict": "landcover.inference.predict:predict",
+    "calibrate": "landcover.inference.calibrate:calibrate",
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
     "inspect": "landcover.chips.inspect:inspect",
     "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
+    "territories": "landcover.statistics.territories:territories",
     "sample": "landcover.statistics.sample:sample",
     "area": "landcover.statistics.area:area",
     "crosswalk": "landcover.statistics.crosswalk:crosswalk",
@@ -49,6 +53,7 @@ _EXTRAS = {"train": "train"}
 __all__ = [
     "__version__",
     "area",
+    "calibrate",
     "confront",
     "crosswalk",
     "cut",
@@ -61,6 +66,7 @@ __all__ = [
     "release",
     "sample",
     "score",
+    "territories",
     "train",
 ]
 

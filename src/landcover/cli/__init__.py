@@ -10,6 +10,7 @@ import typer
 from landcover import __version__
 from landcover.cli import (
     area,
+    calibrate,
     confront,
     crosswalk,
     cut,
@@ -21,6 +22,7 @@ from landcover.cli import (
     release,
     sample,
     score,
+    territories,
     train,
 )
 from landcover.errors import LandcoverError
@@ -36,12 +38,14 @@ app = typer.Typer(
 for module in (
     demo,
     predict,
+    calibrate,
     score,
     evaluate,
     inspect,
     fetch,
     cut,
     train,
+    territories,
     sample,
     area,
     crosswalk,

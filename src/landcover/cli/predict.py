@@ -78,4 +78,12 @@ def command(
     print(f"shares of {len(prediction.shares)} images: {prediction.folder / 'distributions.csv'}")
     if len(prediction.areas):
         print(f"hectares: {prediction.folder / 'areas.csv'}")
+    held = prediction.intervals["low"].notna()
+    if held.any():
+        print(
+            f"intervals: {prediction.folder / 'intervals.csv'} (as calibrated on ground like that of the "
+            "calibration chips; elsewhere fewer hold the truth)"
+        )
+    else:
+        print(f"no intervals: {prediction.intervals['note'].mode().iloc[0]}")
     print(f"maps: {prediction.folder / 'maps'}")

@@ -71,9 +71,13 @@ def pixel_areas(place: Place | None, rows: npt.ArrayLike, columns: npt.ArrayLike
     right, j = np.modf(x - nodes_x[0])
     above, left = i.astype(np.intp), j.astype(np.intp)
     between = nodes[above] + down[:, None] * (nodes[above + 1] - nodes[above])
-    areas: Floats = np.diff(between, axis=1)[:, left]
-    areas *= right
-    areas += between[:, left]
+    slopes = np.diff(between, axis=1)
+    areas = np.empty((y.size, x.size))
+    ends = np.append((left[1:] != left[:-1]).nonzero()[0] + 1, x.size)  # of what lies between two nodes
+    for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+        node = left[begin]
+        np.multiply(slopes[:, node, None], right[begin:end], out=areas[:, begin:end])
+        areas[:, begin:end] += between[:, node, None]
     return areas
 
 

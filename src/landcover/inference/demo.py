@@ -44,7 +44,7 @@ def demo(out: Path = Path("landcover-demo"), overwrite: bool = False) -> Predict
             target.write(pixels)
             target.descriptions = BANDS
         found = predict(image, stage / "prediction", intro=INTRO)
-    return Prediction(out / "prediction", found.shares, found.areas, found.warnings)
+    return Prediction(out / "prediction", found.shares, found.areas, found.intervals, found.warnings)
 
 
 def read_sample() -> npt.NDArray[np.uint16]:

@@ -21,7 +21,7 @@ from landcover.inference.novelty import CELL
 from landcover.inference.scene import Found
 
 ARCHITECTURES = {"unet": "U-Net", "benchmark": "U-Net", "fcdensenet": "FC-DenseNet"}
-TABLES = {"shares": "distributions.csv", "areas": "areas.csv"}
+TABLES = {"shares": "distributions.csv", "areas": "areas.csv", "intervals": "intervals.csv"}
 
 
 def write_items(

@@ -66,6 +66,7 @@ class Journal:
             "unlike": found.unlike,
             "warnings": found.warnings,
             "sha256": found.sha256,
+            "familiar": found.familiar,
         }
         with self._finished.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

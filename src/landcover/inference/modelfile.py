@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landcover.errors import LandcoverError
+from landcover.files import whole
 from landcover.legend import Legend
+from landcover.shares.conformal import Conformal
 from landcover.shares.decode import Decoder
 
 KEY = "landcover"
@@ -64,6 +66,7 @@ class Card:
     scores : what training measured on its validation chips
     data_hash : SHA-256 of the training pixels and masks
     versions : of the program and its libraries
+    conformal : how far its shares may be off; None when that was not calibrated
     """
 
     legend: Legend
@@ -78,6 +81,7 @@ class Card:
     scores: Mapping[str, float] = field(default_factory=dict)
     data_hash: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    conformal: Conformal | None = None
 
     def to_json(self) -> str:
         """The card as one JSON text; `from_json` reads it back."""
@@ -86,6 +90,9 @@ class Card:
             "legend": self.legend.to_dict(),
             "decoder": self.decoder.to_dict(),
         }
+        del data["conformal"]
+        if self.conformal:
+            data["conformal"] = self.conformal.to_dict()
         return json.dumps(data, ensure_ascii=False, sort_keys=True)
 
     @classmethod
@@ -118,6 +125,7 @@ class Card:
                 scores=data["scores"],
                 data_hash=str(data["data_hash"]),
                 versions=data["versions"],
+                conformal=Conformal.from_dict(data["conformal"]) if "conformal" in data else None,
             )
         except KeyError as error:
             raise LandcoverError(
@@ -134,7 +142,12 @@ class Card:
                 "use a file written by landcover train",
             ) from error
         numbers = {len(card.statistics), len(card.novelty.mean), *map(len, card.novelty.covariance)}
-        if not set(card.classes) <= set(card.legend.label_codes) or numbers != {len(card.bands)}:
+        bounds = {len(s.quantiles) for s in card.conformal.sizes} if card.conformal else set()
+        if (
+            not set(card.classes) <= set(card.legend.label_codes)
+            or numbers != {len(card.bands)}
+            or not bounds <= {len(card.classes)}
+        ):
             raise LandcoverError(
                 source,
                 "has metadata that contradict each other",
@@ -186,6 +199,15 @@ def read_model(path: Path) -> tuple[Any, Card]:
             "use a whole model file",
         )
     return model, card
+
+
+def save(path: Path, graph: Any, card: Card) -> None:
+    """Write an ONNX graph (of the package onnx) as a model file with this card, whole or not at all."""
+    import onnx
+
+    onnx.helper.set_model_props(graph, {KEY: card.to_json()})
+    with whole(path) as temporary:
+        onnx.save(graph, temporary)
 
 
 def band_statistics(pixels: npt.NDArray[np.float32]) -> tuple[BandStatistics, ...]:

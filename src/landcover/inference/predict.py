@@ -30,6 +30,7 @@ from landcover.inference.areas import area_table, write_areas
 from landcover.inference.cluster import compute_on_cluster
 from landcover.inference.engine import Engine, Precision, Resources
 from landcover.inference.inputs import find_inputs
+from landcover.inference.intervals import interval_table, write_intervals
 from landcover.inference.items import write_items
 from landcover.inference.journal import Journal
 from landcover.inference.layers import Layers
@@ -52,6 +53,7 @@ RESULTS = (
     "items",
     "distributions.csv",
     "areas.csv",
+    "intervals.csv",
     "predict.json",
     "report.html",
 )
@@ -66,12 +68,14 @@ class Prediction:
     folder : the prediction folder (docs/data-formats.md)
     shares : one row an image, one column a class of the legend; rows sum to 1
     areas : sample_id, class, area_ha, share; the images whose place is known
+    intervals : sample_id, class, share, low, high, joint_low, joint_high, note (see `interval_table`)
     warnings : sentences on images whose numbers look wrong, or that hold no data
     """
 
     folder: Path
     shares: pd.DataFrame
     areas: pd.DataFrame
+    intervals: pd.DataFrame
     warnings: tuple[str, ...]
 
 
@@ -185,14 +189,19 @@ def predict(
         )
         if len(areas):
             write_areas(stage / "areas.csv", areas)
+        intervals = interval_table(found, layers.decoder, card)
+        if intervals["low"].notna().any():
+            write_intervals(stage / "intervals.csv", intervals)
         warnings = [f"{f.plan.id}: {text}" for f in found for text in f.warnings]
         record |= {"warnings": warnings, "images": [f.facts() for f in found]}
+        record["conformal"] = card.conformal.to_dict() if card.conformal else None
         pictures = {p.id: journal.picture(p) for p in plans if p.step}
         write_report(
             stage / "report.html",
             pictures,
             shares,
             areas,
+            intervals,
             card.legend,
             card.bands,
             card.novelty,
@@ -201,7 +210,7 @@ def predict(
         )
         write_items(stage, found, record, card, loaded.path)
         write_text(stage / "predict.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    return Prediction(out, shares, areas, tuple(warnings))
+    return Prediction(out, shares, areas, intervals, tuple(warnings))
 
 
 def _run(
@@ -247,13 +256,15 @@ def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
     write_quantity(stage / "novelty" / f"{plan.id}.tif", distance, cells)
     known = distance[~np.isnan(distance)]
     unlike = float(np.mean(known > card.novelty.distance)) if len(known) else None
+    causes = _causes(scene, card, unlike)
     return Found(
         plan,
         scene.tally,
         float(np.median(known)) if len(known) else None,
         unlike,
-        tuple(_warnings(scene, card, unlike)),
+        tuple(_warnings(scene, causes)),
         digest.result() if plan.files else None,
+        familiar=not causes,
     )
 
 
@@ -276,10 +287,8 @@ def _shares(found: Found, layers: Layers, legend: Legend) -> npt.NDArray[np.floa
     return row
 
 
-def _warnings(scene: Assembly, card: Card, unlike: float | None) -> list[str]:
-    notes, tally = list(scene.plan.notes), scene.tally
-    if tally.no_data == tally.pixels:
-        return [*notes, "no pixel has data; the map is no_data"]
+def _causes(scene: Assembly, card: Card, unlike: float | None) -> list[str]:
+    """Sentences on what looks unlike training in the numbers of a scene; none when nothing does."""
     causes = likely_causes(scene.sample, card.statistics, card.bands)
     if not causes and unlike is not None and unlike > card.novelty.share:
         causes = [
@@ -287,6 +296,13 @@ def _warnings(scene: Assembly, card: Card, unlike: float | None) -> list[str]:
             f"{card.novelty.share:.0%} did): trust the map less where novelty/{scene.plan.id}.tif is over "
             f"{card.novelty.distance:.3g}"
         ]
+    return causes
+
+
+def _warnings(scene: Assembly, causes: Sequence[str]) -> list[str]:
+    notes, tally = list(scene.plan.notes), scene.tally
+    if tally.no_data == tally.pixels:
+        return [*notes, "no pixel has data; the map is no_data"]
     notes += causes
     if tally.negative > 0.01 * tally.pixels:
         notes.append(

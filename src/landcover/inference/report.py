@@ -25,6 +25,7 @@ def write_report(
     pictures: Mapping[str, npt.NDArray[np.float32]],
     shares: pd.DataFrame,
     areas: pd.DataFrame,
+    intervals: pd.DataFrame,
     legend: Legend,
     bands: Sequence[str],
     novelty: Novelty,
@@ -37,7 +38,7 @@ def write_report(
     ----------
     path : the page; maps and distances are looked for in `maps/` and `novelty/` beside it
     pictures : of images by id, bands × height × width; NaN where there is no data
-    shares, areas : of each image, as in the tables beside the page
+    shares, areas, intervals : of each image, as in the tables beside the page
     bands, novelty : the model's
     record : what predict.json holds
     intro : a sentence to open with
@@ -77,9 +78,10 @@ def write_report(
                 f" Hectares are those of {placed:,} images whose place is known."
                 if placed < len(shares)
                 else ""
-            ),
+            )
+            + _promise(intervals, record),
             [share_bars({"predicted": mean}, legend)],
-            [_table(mean, areas, legend)],
+            [_table(mean, areas, intervals, legend)],
         ),
         Section(
             "Map",
@@ -108,7 +110,23 @@ DECODERS = {
 }
 
 
-def _table(mean: pd.Series[float], areas: pd.DataFrame, legend: Legend) -> Table:
+def _promise(intervals: pd.DataFrame, record: Mapping[str, Any]) -> str:
+    """What the intervals say, or why there are none."""
+    held = intervals[intervals["low"].notna()]
+    ids, of = held["sample_id"].nunique(), intervals["sample_id"].nunique()
+    if not ids:
+        return f"\n\nThe shares have no interval: {intervals['note'].mode().iloc[0]}."
+    known = record["conformal"]
+    return (
+        f"\n\nintervals.csv holds {number(known['level'], '.0%')} intervals"
+        + (f" of {ids:,} of {of:,} images" if of > 1 else "")
+        + f", calibrated on {known['chips'].get('chips', 'labelled')} chips. They hold for ground like that "
+        "of those chips. In another region fewer hold, also where nothing looks unusual; calibrate them on "
+        "labels of that region (landcover calibrate) before you publish them there."
+    )
+
+
+def _table(mean: pd.Series[float], areas: pd.DataFrame, intervals: pd.DataFrame, legend: Legend) -> Table:
     frame = pd.DataFrame(
         {
             "class": list(legend.names),
@@ -116,10 +134,14 @@ def _table(mean: pd.Series[float], areas: pd.DataFrame, legend: Legend) -> Table
             "share": [float(mean[n]) for n in legend.names],
         }
     )
+    if len(intervals["sample_id"].unique()) == 1 and intervals["low"].notna().any():
+        bounds = intervals.set_index("class").reindex(legend.names)
+        frame["from"], frame["to"] = bounds["low"].to_numpy(), bounds["high"].to_numpy()
     if len(areas):
         hectares = areas.groupby("class")["area_ha"].sum()
         frame["hectares"] = [float(hectares[n]) for n in legend.names]
-    return Table(frame, "Share of each class", {"share": ".2%", "hectares": ",.1f"}, swatches(legend))
+    formats = {"share": ".2%", "hectares": ",.1f", "from": ".2%", "to": ".2%"}
+    return Table(frame, "Share of each class", formats, swatches(legend))
 
 
 def _pictures(

@@ -60,6 +60,7 @@ class Found:
     ----------
     distance : from training, median of its cells; None without data
     unlike : share of its cells that are farther than usual; None without data
+    familiar : nothing in its numbers looks unlike training, so that what was calibrated there may hold here
     """
 
     plan: Plan
@@ -68,6 +69,7 @@ class Found:
     unlike: float | None
     warnings: tuple[str, ...]
     sha256: str | None
+    familiar: bool = True
 
     def facts(self) -> dict[str, Any]:
         """What predict.json says of it."""
@@ -79,7 +81,11 @@ class Found:
             "width": self.plan.columns.length,
             "no_data_px": self.tally.no_data,
             "negative_px": self.tally.negative,
-            "novelty": {"distance": self.distance, "unlike": self.unlike},
+            "novelty": {
+                "distance": self.distance,
+                "unlike": self.unlike,
+                "familiar": self.familiar,
+            },
         }
 
 

@@ -7,6 +7,7 @@ all alike. The map is read in tiles, each once, where there are territories: mem
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import rasterio
 
 from landcover.errors import LandcoverError
 from landcover.imagery.area import HECTARE, pixel_areas
+from landcover.imagery.cog import CACHE
 from landcover.imagery.raster import Place
-from landcover.statistics.outline import Floats, Outline, rings_of
+from landcover.progress import track
+from landcover.statistics.outline import Edges, Floats, Ints, rings_of
 
 TILE = 1024  # px on a side
 STEP = 100.0  # m between the vertices of an edge: what is straight elsewhere strays from it by 0.2 mm
@@ -63,19 +67,22 @@ def tabulate(place: Place, shape: tuple[int, int], geometries: Any, read: Read) 
     0     0     2     6.0   0.0600
     1     0     3     8.0   0.0801
     """
-    found: list[Any] = [(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0), np.zeros(0))]
-    for tile in tiles(place, shape, geometries):
-        codes, names = np.asarray(read(*tile.window)), None
+    none = np.zeros(0, np.intp)
+    found: list[Any] = [(none, none, np.zeros(0), np.zeros(0))]
+    for tile, window in _read(read, tiles(place, shape, geometries)):
+        codes, names = np.asarray(window).ravel(), None
         if codes.max() > MANY:
             names, codes = np.unique(codes, return_inverse=True)
-        codes = codes.astype(np.intp)
-        for zone, inside, fractions in tile.parts():
-            there = codes[inside].ravel()
-            pixels = np.bincount(there, fractions.ravel())
-            hectares = np.bincount(there, (fractions * tile.areas[inside]).ravel())
-            some = pixels.nonzero()[0]
-            named = some if names is None else names[some]
-            found.append((np.full(len(some), zone), named, pixels[some], hectares[some]))
+        many = int(codes.max()) + 1
+        pixels, hectares = np.zeros((2, len(tile.zones) * many))
+        for zone, at, fraction in tile.pixels():
+            key = zone * many + codes[at]
+            area = tile.areas[at]
+            pixels += np.bincount(key, fraction, len(pixels))
+            hectares += np.bincount(key, area if fraction is None else area * fraction, len(pixels))
+        there = pixels.nonzero()[0]
+        code = there % many if names is None else names[there % many]
+        found.append((tile.zones[there // many], code, pixels[there], hectares[there]))
     columns = map(np.concatenate, zip(*found, strict=True))
     table = pd.DataFrame(dict(zip(("zone", "code", "pixels", "area_ha"), columns, strict=True)))
     table = table.groupby(["zone", "code"], as_index=False).sum()
@@ -99,11 +106,11 @@ def sum_layers(
     area_ha : sum of number × covered fraction × true area of the pixel, zones × layers
     """
     sums = np.zeros((2, len(geometries), layers))
-    for tile in tiles(place, shape, geometries):
-        numbers = np.asarray(read(*tile.window), np.float64)
-        for zone, inside, fractions in tile.parts():
-            weights = np.stack([fractions, fractions * tile.areas[inside]])
-            sums[:, zone] += np.tensordot(weights, numbers[:, *inside], axes=([1, 2], [1, 2]))
+    for tile, window in _read(read, tiles(place, shape, geometries)):
+        numbers = np.asarray(window, np.float64).reshape(layers, -1)
+        for layer, number in enumerate(numbers):
+            for i, weighted in enumerate((number, number * tile.areas)):
+                sums[i, tile.zones, layer] += tile.sums(weighted)
     return sums[0], sums[1]
 
 
@@ -154,42 +161,83 @@ def place_of(path: Path, source: Any) -> Place:
 
 @dataclass(frozen=True)
 class Tile:
-    """A piece of a map that territories touch.
+    """A piece of a map that territories touch, its pixels numbered row by row.
 
     Attributes
     ----------
     window : row, column, height, width
-    areas : true area of its pixels, hectares, height × width
-    outlines : of the territories whose bounding boxes meet it, by their position
+    areas : true area of each pixel, hectares
+    zones : positions of the territories that touch it
+    cell, at, fraction : of each pixel that is covered in part: territory (position in `zones`), number, what
+        is covered of it
+    run, start, stop : of each run of pixels that are covered wholly: territory, number of the first, and the
+        one after the last
     """
 
     window: tuple[int, int, int, int]
     areas: Floats
-    outlines: dict[int, Outline]
+    zones: Ints
+    cell: Ints
+    at: Ints
+    fraction: Floats
+    run: Ints
+    start: Ints
+    stop: Ints
 
-    def parts(self) -> Iterator[tuple[int, tuple[slice, slice], Floats]]:
-        """Each territory: its position, the rows and columns of the tile around it, the covered fractions."""
-        row, column, height, width = self.window
-        for zone, outline in self.outlines.items():
-            x0, y0, x1, y1 = outline.bounds
-            x0, y0, x1, y1 = max(x0, column), max(y0, row), min(x1, column + width), min(y1, row + height)
-            inside = slice(y0 - row, y1 - row), slice(x0 - column, x1 - column)
-            yield zone, inside, outline.fractions(y0, x0, y1 - y0, x1 - x0)
+    def pixels(self) -> Iterator[tuple[Ints, Ints, Floats | None]]:
+        """Pixels by the million: territory, number, covered fraction (None: wholly)."""
+        yield self.cell, self.at, self.fraction
+        length = self.stop - self.start
+        before = np.cumsum(length) - length
+        cuts = np.searchsorted(before, np.arange(0, int(length.sum()), TILE * TILE))
+        for some in np.split(np.arange(len(length)), cuts[1:]):
+            if len(some):
+                shift = self.start[some] - (before[some] - before[some[0]])
+                at = np.repeat(shift, length[some])
+                at += np.arange(len(at))
+                yield np.repeat(self.run[some], length[some]), at, None
+
+    def sums(self, numbers: Floats) -> Floats:
+        """Sum of a number for each pixel over each of `zones`."""
+        upto = np.append(0.0, np.cumsum(numbers))
+        many = len(self.zones)
+        found = np.zeros(many)
+        found += np.bincount(self.cell, numbers[self.at] * self.fraction, many)
+        found += np.bincount(self.run, upto[self.stop] - upto[self.start], many)
+        return found
 
 
 def tiles(place: Place, shape: tuple[int, int], geometries: Any) -> Iterator[Tile]:
     """The tiles of a map that territories touch, row by row."""
-    outlines = [Outline.of(s) for s in _on_grid(place, shape, geometries)]
-    x0, y0, x1, y1 = np.array([o.bounds for o in outlines]).reshape(-1, 4).T
-    for row in range(0, shape[0], TILE):
+    edges = Edges.of(_on_grid(place, shape, geometries))
+    for row in track(range(0, shape[0], TILE), "territories"):
+        height = min(TILE, shape[0] - row)
+        band = edges.cover(row, row + height, shape[1])
         for column in range(0, shape[1], TILE):
-            height, width = min(TILE, shape[0] - row), min(TILE, shape[1] - column)
-            meet = (x0 < column + width) & (x1 > column) & (y0 < row + height) & (y1 > row)
-            if meet.any():
-                areas = pixel_areas(place, np.arange(row, row + height), np.arange(column, column + width))
-                assert areas is not None
-                some = {int(i): outlines[i] for i in meet.nonzero()[0]}
-                yield Tile((row, column, height, width), areas, some)
+            width = min(TILE, shape[1] - column)
+            part = band.between(column, column + width)
+            zones, local = np.unique(np.concatenate([part.zone, part.run_zone]), return_inverse=True)
+            if not len(zones):
+                continue
+            areas = pixel_areas(place, np.arange(row, row + height), np.arange(column, column + width))
+            assert areas is not None
+            cell, run = np.split(local, [len(part.zone)])
+            at = (part.row - row) * width + part.column - column
+            first = (part.run_row - row) * width - column
+            yield Tile(
+                (row, column, height, width), areas.ravel(), zones, cell, at, part.fraction,
+                run, first + part.start, first + part.stop,
+            )  # fmt: skip
+
+
+def _read(read: Read, some: Iterator[Tile]) -> Iterator[tuple[Tile, npt.NDArray[Any]]]:
+    """Tiles with what is read of them; the next is made and read in another thread while one is used."""
+    both = ((tile, read(*tile.window)) for tile in some)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), ThreadPoolExecutor(1) as worker:
+        waiting = worker.submit(next, both, None)
+        while (item := waiting.result()) is not None:
+            waiting = worker.submit(next, both, None)
+            yield item
 
 
 def _on_grid(place: Place, shape: tuple[int, int], geometries: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The exact fraction of each pixel that a polygon covers, from its outline."""
+"""The exact fraction of each pixel that polygons cover, from their outlines: no pixel inside is looked at."""
 
 from __future__ import annotations
 
@@ -13,69 +13,108 @@ Ints = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Outline:
-    """The edges of a polygon on a grid of pixels, cut wherever they cross a side of one; sorted by row.
-
-    A pixel is covered by the signed area between the polygon's edges in it and its right side, plus the
-    rise of all edges in the pixels to its left: the exact coverage that renderers of fonts compute
-    (Levien 2016, font-rs). In a row without edges the sum is whole, so that only outlines take memory.
+class Cover:
+    """What polygons cover of a rectangle of pixels: cells, each in part, and runs, which are covered wholly.
 
     Attributes
     ----------
-    row, column : of the pixel that each piece of an edge lies in
-    rise : height of the piece, px; positive where the polygon lies to its right, else negative
-    right : what of it counts for the pixel to the right only: rise × distance from the pixel's left side
-    bounds : first column and row that the polygon touches, and those after the last
+    zone, row, column, fraction : of each cell: position of the polygon, pixel, what is covered of it (0 to 1)
+    run_zone, run_row, start, stop : of each run: position of the polygon, row, first column and the one after
+        the last
     """
 
+    zone: Ints
     row: Ints
     column: Ints
-    rise: Floats
-    right: Floats
-    bounds: tuple[int, int, int, int]
+    fraction: Floats
+    run_zone: Ints
+    run_row: Ints
+    start: Ints
+    stop: Ints
+
+    def between(self, left: int, right: int) -> Cover:
+        """The part in the columns from `left` to before `right`."""
+        cell = (self.column >= left) & (self.column < right)
+        start, stop = np.maximum(self.start, left), np.minimum(self.stop, right)
+        run = start < stop
+        return Cover(
+            self.zone[cell], self.row[cell], self.column[cell], self.fraction[cell],
+            self.run_zone[run], self.run_row[run], start[run], stop[run],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The edges of polygons in columns (x) and rows (y).
+
+    Attributes
+    ----------
+    zone : position of each edge's polygon
+    start, end : n × (x, y)
+    turn : 1 where the polygon lies on the right of an edge that goes down, else -1
+    """
+
+    zone: Ints
+    start: Floats
+    end: Floats
+    turn: Floats
 
     @classmethod
-    def of(cls, shape: Any) -> Outline:
-        """The outline of a polygon or multipolygon in columns (x) and rows (y).
+    def of(cls, shapes: Any) -> Edges:
+        """Those of polygons and multipolygons."""
+        import shapely
+
+        zone, hole, rings = rings_of(shapes)
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        kept = ring[1:] == ring[:-1]
+        ring = ring[1:][kept]
+        turn = np.where(shapely.is_ccw(rings) == hole, 1.0, -1.0)
+        return cls(zone[ring], points[:-1][kept], points[1:][kept], turn[ring])
+
+    def cover(self, top: int, bottom: int, width: int) -> Cover:
+        """What the polygons cover of the rows from `top` to before `bottom`, in columns 0 to `width` - 1.
+
+        In a row, each piece of an edge covers what lies between it and the end of the row, with the sign of
+        its direction; the sum over all pieces is what the polygon covers. So a pixel that holds pieces is
+        covered by the rise of all pieces up to there, less what lies left of them in it; the pixels from
+        there to the next such are covered by the rise alone, 1 or 0 (Levien 2016, font-rs). Level pieces have
+        no rise, but tell the pixels that they cross from those.
 
         Examples
         --------
         >>> from shapely import box
-        >>> Outline.of(box(0.5, 0, 2, 1.25)).fractions(0, 0, 2, 3)
-        array([[0.5  , 1.   , 0.   ],
-               [0.125, 0.25 , 0.   ]])
+        >>> part = Edges.of([box(0.5, 0, 3.25, 3)]).cover(1, 2, 4)
+        >>> part.column, part.fraction, part.start, part.stop
+        (array([0, 3]), array([0.5 , 0.25]), array([1]), array([3]))
         """
-        import shapely
-
-        _, hole, rings = rings_of([shape])
-        points, ring = shapely.get_coordinates(rings, return_index=True)
-        edges = ring[1:] == ring[:-1]
-        turn = np.where(shapely.is_ccw(rings) == hole, 1.0, -1.0)
-        edge, start, end = _cut(points[:-1][edges], points[1:][edges])
+        low, high = np.minimum(self.start[:, 1], self.end[:, 1]), np.maximum(self.start[:, 1], self.end[:, 1])
+        near = ((low < bottom) & (high >= top)).nonzero()[0]
+        edge, start, end = _cut(self.start[near], self.end[near])
+        edge = near[edge]
         middle = (start + end) / 2
         column, row = np.floor(middle).astype(np.intp).T
-        rise = (end - start)[:, 1] * turn[ring[1:][edges]][edge]
-        right = rise * (middle[:, 0] - column)
-        order = np.argsort(row, kind="stable")
-        order = order[rise[order] != 0]
-        low, high = (points.min(axis=0), points.max(axis=0)) if len(points) else np.zeros((2, 2))
-        bounds = (*np.floor(low).astype(int).tolist(), *np.ceil(high).astype(int).tolist())
-        return cls(row[order], column[order], rise[order], right[order], bounds)
-
-    def fractions(self, row: int, column: int, height: int, width: int) -> Floats:
-        """The covered fraction, 0 to 1, of each pixel of a window."""
-        some = slice(*np.searchsorted(self.row, [row, row + height]))
-        columns = self.column[some] - column
-        here = columns < width
-        columns, rise = columns[here], self.rise[some][here]
-        right = np.where(columns < 0, 0.0, self.right[some][here])
-        across = width + 1  # one more, for what the last column hands to the right
-        at = (self.row[some][here] - row) * across + np.maximum(columns, 0)
-        steps = np.bincount(at, rise - right, height * across)
-        steps += np.bincount(at + 1, right, height * across)
-        rows = steps.reshape(height, across)
-        covered: Floats = np.cumsum(rows, axis=1, dtype=np.float64)[:, :width]
-        return covered
+        rise = (end - start)[:, 1] * self.turn[edge]
+        left = rise * (middle[:, 0] - column)
+        zone = self.zone[edge]
+        order = np.lexsort((column, row, zone))
+        order = order[((row >= top) & (row < bottom))[order]]
+        zone, row, column = zone[order], row[order], column[order]
+        fresh = np.ones(len(order), bool)
+        in_row = (zone[1:] == zone[:-1]) & (row[1:] == row[:-1])
+        fresh[1:] = ~in_row | (column[1:] != column[:-1])
+        first = fresh.nonzero()[0]
+        if not len(first):
+            none, nothing = np.zeros(0, np.intp), np.zeros(0)
+            return Cover(none, none, none, nothing, none, none, none, none)
+        zone, row, column = zone[first], row[first], column[first]
+        after = np.cumsum(np.add.reduceat(rise[order], first))
+        fraction = after - np.add.reduceat(left[order], first)
+        follows = np.append((zone[1:] == zone[:-1]) & (row[1:] == row[:-1]), False)
+        stop = np.where(follows, np.roll(column, -1), column)
+        whole = (after > 0.5) & (stop > column + 1)
+        cell = fraction > 0
+        runs = (zone[whole], row[whole], column[whole] + 1, stop[whole])
+        return Cover(zone[cell], row[cell], column[cell], fraction[cell], *runs).between(0, width)
 
 
 def rings_of(shapes: Any) -> tuple[Ints, npt.NDArray[np.bool_], Any]:
@@ -84,7 +123,7 @@ def rings_of(shapes: Any) -> tuple[Ints, npt.NDArray[np.bool_], Any]:
 
     parts, shape = shapely.get_parts(shapes, return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
-    hole = np.r_[False, part[1:] == part[:-1]][: len(part)]
+    hole = np.append(False, part[1:] == part[:-1])[: len(part)]
     return shape[part], hole, rings
 
 
@@ -115,6 +154,5 @@ def _cut(start: Floats, end: Floats) -> tuple[Ints, Floats, Floats]:
     order = np.lexsort((np.concatenate(along), edge))
     edge, begin = edge[order], begin[order]
     finish = np.concatenate([begin[1:], end[-1:]])
-    last = np.append(edge[1:] != edge[:-1], True)[: len(edge)]
-    finish[last] = end
+    finish[np.append(edge[1:] != edge[:-1], True)[: len(edge)]] = end
     return edge, begin, finish

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from landcover.errors import LandcoverError
-from landcover.files import whole
 from landcover.inference.engine import Engine
-from landcover.inference.modelfile import KEY, Card
+from landcover.inference.modelfile import Card, save
 from landcover.networks.segmenter import Segmenter
 from landcover.training import checkpoint
 
@@ -67,15 +66,6 @@ def write_int8(
             graph, samples, preset=nncf.QuantizationPreset.PERFORMANCE, subset_size=CALIBRATION_CHIPS
         )
     save(path, quantised, card)
-
-
-def save(path: Path, graph: Any, card: Card) -> None:
-    """Write an ONNX graph as a model file with this card, whole or not at all."""
-    import onnx
-
-    onnx.helper.set_model_props(graph, {KEY: card.to_json()})
-    with whole(path) as temporary:
-        onnx.save(graph, temporary)
 
 
 def _graph(segmenter: Segmenter, bands: int, mode: Any) -> Any:

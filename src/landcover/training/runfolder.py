@@ -125,6 +125,7 @@ def finish(
         f"- Decoder: {card.decoder.kind}, temperature {card.decoder.temperature:.3f}, "
         f"shrinkage {card.decoder.shrinkage:.2g}",
         *(f"- Validation, {name}: {value:.5f}" for name, value in card.scores.items()),
+        "- Intervals of shares: " + (card.conformal.describe() if card.conformal else "none"),
         f"- Never seen in training: {_never_seen(training, card)}",
         f"- Commit: {facts['commit'] or 'unknown'}",
         f"- Data: SHA-256 {card.data_hash}",

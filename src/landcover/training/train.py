@@ -18,8 +18,9 @@ from torch import Tensor
 
 from landcover.chips.folder import open_chips
 from landcover.files import whole
+from landcover.inference.calibrate import about, conformal_of, places_of
 from landcover.inference.engine import Engine
-from landcover.inference.modelfile import Card, band_statistics
+from landcover.inference.modelfile import Card, band_statistics, save
 from landcover.inference.novelty import fit_novelty
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
@@ -40,7 +41,6 @@ from landcover.training.data import (
 from landcover.training.export import (
     check_model,
     load_weights,
-    save,
     trained_weights,
     write_int8,
     write_model,
@@ -148,7 +148,12 @@ def train(
     if validation is not None:
         p = np.stack(list(Engine(small).probabilities(validation.images)))
         card = replace(card, scores=scores | {"kl_int8": _kl(card.decoder, p, validation)})
-        for path in (model, small):
+        known = about(chips, val_ids, "val")
+        for path in (small, model):
+            found = conformal_of(
+                path, validation.images, validation.targets, places_of(chips, val_ids), known
+            )
+            card = replace(card, conformal=found)
             save(path, onnx.load(path), card)
     finish(
         folder,

@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "835f5dd6a39a89d36bbab45287b9de72c472a19a7301d9039cfadd32f12947d6",
-    "box.int8.onnx": "b5e1d9262deb83f8911d17596ac095860efb8a6cec6cb0212b004da26efbca4f",
+    "box.onnx": "2723208bb84bdcd47b3c2fb4c00a2d17c2f4e2429d65e753722332df3877613d",
+    "box.int8.onnx": "9310fd2d2ef9513870e9e3636152f0a88af5bb8984cedfe0e17566b4da2079ee",
 }
 
 
