@@ -181,6 +181,26 @@ def costs() -> str:
     )
 
 
+def territories() -> str:
+    """Territories of a large map: speed and memory beside others."""
+    found = read("territories")
+    body = [
+        [
+            way,
+            f"{f['seconds']:.1f}",
+            f"{f['cpu_seconds']:.1f}",
+            f"{f['peak_mib']:,.0f}",
+            f"{f['pixels']:,.2f}",
+        ]
+        for way, f in found["ways"].items()
+    ]
+    machine = found["machine"]
+    return rows(["way", "seconds", "processor, s", "peak, MiB", "pixels with data"], body) + (
+        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, with "
+        f"a load of {machine['load']:.1f} from other work when it began."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -193,6 +213,7 @@ TABLES: dict[str, Callable[[], str]] = {
         precision,
         scene,
         costs,
+        territories,
     )
 }
 
