@@ -418,6 +418,25 @@ def conformal_communes() -> str:
         f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} "
         f"communes with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
         f"{sides[0]}² have no interval."
+
+
+def territories() -> str:
+    """Territories of a large map: speed and memory beside others."""
+    found = read("territories")
+    body = [
+        [
+            way,
+            f"{f['seconds']:.1f}",
+            f"{f['cpu_seconds']:.1f}",
+            f"{f['peak_mib']:,.0f}",
+            f"{f['pixels']:,.2f}",
+        ]
+        for way, f in found["ways"].items()
+    ]
+    machine = found["machine"]
+    return rows(["way", "seconds", "processor, s", "peak, MiB", "pixels with data"], body) + (
+        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, with "
+        f"a load of {machine['load']:.1f} from other work when it began."
     )
 
 
@@ -443,6 +462,7 @@ TABLES: dict[str, Callable[[], str]] = {
         conformal_classes,
         conformal_places,
         conformal_communes,
+        territories,
     )
 }
 

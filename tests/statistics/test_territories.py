@@ -137,7 +137,17 @@ def test_communes_of_a_real_map(data: Path, tmp_path: Path) -> None:
     page = report.read_text(encoding="utf-8")
     assert page.count("<svg ") == 2
     assert "Saint-Nizier-le-Désert" in page
-    assert "387 others lie outside the map" in page
+    assert "387 others have no data" in page
+
+
+def test_clouds_all_over_are_told(tmp_path: Path) -> None:
+    write_map(tmp_path / "map.tif", np.ones((20, 20), np.uint8), S2GLC, PLACE)
+    zones = zones_of(tmp_path / "z.gpkg", a=box(0, 0, 9, 9), b=box(30, 0, 40, 9))
+    report = tmp_path / "t.html"
+    table = landcover.territories(tmp_path / "map.tif", zones, tmp_path / "t.csv", report=report)
+    assert list(table["no_data_share"]) == [1, 1]
+    assert table["water_share"].isna().all()
+    assert "2 others have no data" in report.read_text(encoding="utf-8")
 
 
 def test_mistakes_are_one_line(four: tuple[Path, Path], run: Callable[..., Run], tmp_path: Path) -> None:
@@ -145,7 +155,7 @@ def test_mistakes_are_one_line(four: tuple[Path, Path], run: Callable[..., Run],
     out = tmp_path / "t.csv"
     done = run("territories", path, zones, "--out", out, "--report", tmp_path / "t.html")
     assert done.code == 0
-    assert "5 territories, 3 of them on the map" in done.out
+    assert "5 territories, something of 3 is mapped" in done.out
     assert is_one_line(run("territories", path, zones, "--out", out), "--overwrite")
     again = run("territories", path, zones, "--out", tmp_path / "u.csv", "--report", tmp_path / "t.html")
     assert is_one_line(again, "t.html", "--overwrite")

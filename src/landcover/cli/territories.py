@@ -36,6 +36,6 @@ def command(
         map, zones, out, legend=legend, code=code, vintage=vintage, report=report, overwrite=overwrite
     )
     mapped = int((table["mapped_ha"] > 0).sum())
-    print(f"{len(table)} territories, {mapped} of them on the map: {out}")
+    print(f"{len(table)} territories, something of {mapped} is mapped: {out}")
     if report is not None:
         print(f"report: {report}")

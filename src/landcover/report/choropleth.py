@@ -17,7 +17,8 @@ from landcover.report.figures import INK, STYLE, _svg
 from landcover.report.page import Figure, number
 
 MISSING = "#d5d8dd"  # of territories without a value, hatched besides
-DETAIL = 400  # of a map's extent: smaller bends of a border are left out
+DETAIL = 400  # in a map's extent, of a third of the page: smaller bends of a border are left out
+FEW = 0.06  # the largest share of a scale that needs tenths of a per cent
 ACROSS = 3  # small maps in a row
 FLAT: dict[Any, Any] = {"axes.spines.left": False, "axes.spines.bottom": False, "hatch.linewidth": 0.4}
 
@@ -41,8 +42,8 @@ def choropleth(
     shapes = zones.geometry if hasattr(zones, "geometry") else zones
     low_x, low_y, high_x, high_y = shapes.total_bounds
     tall = _stretch(shapes) * (high_y - low_y) / (high_x - low_x)
-    outlines = _outlines(shapes, max(high_x - low_x, high_y - low_y) / DETAIL)
     columns = min(ACROSS, table.shape[1]) if several else 1
+    outlines = _outlines(shapes, max(high_x - low_x, high_y - low_y) / DETAIL / (ACROSS / columns))
     rows = math.ceil(table.shape[1] / columns)
     wide = 9 / columns if several else 6.5
     with matplotlib.rc_context(STYLE | FLAT):
@@ -117,6 +118,8 @@ def _draw(
     thin: dict[str, Any] = dict(edgecolors="#ffffff", linewidths=0.15)
     axes.add_collection(PathCollection(empty, facecolors=MISSING, hatch="//", **thin))
     axes.add_collection(PathCollection([p for p, _ in full], facecolors=[c for _, c in full], **thin))
+    if spec == ".0%" and most < FEW:
+        spec = ".1%"
     bar = axes.figure.colorbar(
         scale,
         ax=axes,
@@ -124,7 +127,7 @@ def _draw(
         shrink=0.75,
         aspect=28,
         pad=0.02,
-        format=lambda v, _: number(v, spec),
+        format=lambda v, _: number(v, spec if v else spec.lstrip("+")),
     )
     bar.outline.set_visible(False)
     bar.locator = matplotlib.ticker.MaxNLocator(4)

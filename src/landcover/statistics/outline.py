@@ -96,8 +96,10 @@ class Edges:
         rise = (end - start)[:, 1] * self.turn[edge]
         left = rise * (middle[:, 0] - column)
         zone = self.zone[edge]
-        order = np.lexsort((column, row, zone))
-        order = order[((row >= top) & (row < bottom))[order]]
+        inside = ((row >= top) & (row < bottom)).nonzero()[0]
+        across = column - column.min(initial=0)
+        key = (zone * (bottom - top) + row - top) * (across.max(initial=0) + 1) + across
+        order = inside[np.argsort(key[inside])]
         zone, row, column = zone[order], row[order], column[order]
         fresh = np.ones(len(order), bool)
         in_row = (zone[1:] == zone[:-1]) & (row[1:] == row[:-1])
@@ -151,7 +153,7 @@ def _cut(start: Floats, end: Floats) -> tuple[Ints, Floats, Floats]:
         along.append(part)
         points.append(point)
     edge, begin = np.concatenate(edges), np.concatenate(points)
-    order = np.lexsort((np.concatenate(along), edge))
+    order = np.argsort(edge + np.concatenate(along) / 2)  # by edge, then along it: quicker than by two keys
     edge, begin = edge[order], begin[order]
     finish = np.concatenate([begin[1:], end[-1:]])
     finish[np.append(edge[1:] != edge[:-1], True)[: len(edge)]] = end

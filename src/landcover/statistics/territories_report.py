@@ -35,11 +35,11 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
     hectares = pd.Series({n: table[f"{n}_ha"].sum() for n in names})
     there = [n for n in names if hectares[n] > 0]
     mapped = table[table["mapped_ha"] > 0]
-    labels = mapped["name"].where(mapped["name"] != "", mapped["code"])
-    x0, y0, x1, y1 = mapped.total_bounds
+    x0, y0, x1, y1 = (mapped if len(mapped) else table).total_bounds
     around = table.cx[x0:x1, y0:y1]
-    seen = shares.where(table["no_data_share"] <= MOST_MISSING)
-    largest = mapped["mapped_ha"].nlargest(MOST_BARS).index
+    seen = table["no_data_share"] <= MOST_MISSING
+    labels = table["name"].where(table["name"] != "", table["code"])
+    largest = table.loc[seen, "mapped_ha"].nlargest(MOST_BARS).index
     bars = shares.loc[largest].set_axis(labels[largest], axis=0)
     total = pd.DataFrame(
         {"class": names, "hectares": list(hectares), "share": list(hectares / hectares.sum())},
@@ -48,16 +48,14 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
     rows = mapped[columns].rename(columns=lambda c: c.removesuffix("_share").replace("no_data", "no data"))
     rows = rows.rename(columns={"area_ha": "hectares"}).head(MOST_ROWS)
     percents = {c: ".1%" for c in rows.columns[3:]}
-    missing = 1 - mapped["mapped_ha"].sum() / mapped["area_ha"].sum()
+    missing = 1 - mapped["mapped_ha"].sum() / mapped["area_ha"].sum() if len(mapped) else 1.0
     whole = int((table["no_data_share"] == 0).sum())
     cut = f" The first {MOST_ROWS} of {len(mapped):,}." if len(mapped) > MOST_ROWS else ""
     write_page(
         path,
         "Land cover of territories",
         f"Hectares and shares of each class in {len(mapped):,} territories"
-        + (
-            f"; {len(table) - len(mapped):,} others lie outside the map." if len(mapped) < len(table) else "."
-        ),
+        + (f"; {len(table) - len(mapped):,} others have no data." if len(mapped) < len(table) else "."),
         [
             Section(
                 "All territories together",
@@ -72,13 +70,15 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
                 "Where each class is",
                 "The share of each class in what is mapped of a territory. Each map has a scale of its own. "
                 "Hatched: more than half of the territory is not mapped.",
-                [choropleth(around, seen.loc[around.index, there], "share of each class")],
+                [choropleth(around, shares.where(seen).loc[around.index, there], "share of each class")]
+                if there
+                else [],
             ),
             Section(
                 "Classes of each territory",
-                "The shares of what is mapped."
-                + (f" The {MOST_BARS} with most hectares mapped." if len(mapped) > MOST_BARS else ""),
-                [territory_bars(bars, legend)],
+                "The shares of what is mapped, of the territories at least half of which is mapped."
+                + (f" The {MOST_BARS} with most hectares mapped." if seen.sum() > MOST_BARS else ""),
+                [territory_bars(bars, legend)] if len(bars) else [],
             ),
             Section(
                 "Table",
