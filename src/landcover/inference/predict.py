@@ -219,7 +219,7 @@ def _run(
     def tasks() -> Iterator[Task]:
         for plan in plans:
             if plan.id not in found:
-                scene = waiting[plan.id] = Assembly(plan, layers, journal.folder)
+                scene = waiting[plan.id] = Assembly(plan, layers, card.legend, journal.folder)
                 for index in range(scene.next, len(plan.rows.starts)):
                     yield plan, index
 
@@ -240,7 +240,7 @@ def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
     plan = scene.plan
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(sha256, *plan.files)
-        scene.finish(stage, card.legend)
+        scene.finish(stage)
     distance = distances(scene.sample, card.novelty)
     (stage / "novelty").mkdir(exist_ok=True)
     cells = plan.place.of_cells(CELL) if plan.place else None
