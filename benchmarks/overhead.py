@@ -83,8 +83,9 @@ def alone(scene: Path, model: Path, out: Path) -> dict[str, Any]:
     predict, run, last = landcover.predict, Engine.run, [0.0, 0.0]
 
     def marked(self: Any, inputs: Any) -> Any:
-        yield from run(self, inputs)
-        last[:] = time.process_time(), time.thread_time()
+        for found in run(self, inputs):
+            last[:] = time.process_time(), time.thread_time()
+            yield found
 
     Engine.run = marked  # type: ignore[method-assign]
     began = time.process_time()
