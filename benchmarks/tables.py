@@ -418,6 +418,7 @@ def conformal_communes() -> str:
         f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} "
         f"communes with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
         f"{sides[0]}² have no interval."
+    )
 
 
 def territories() -> str:

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from rasterio.transform import from_origin
 from rio_cogeo import cog_validate
 
-from landcover.imagery.cog import is_large, mean, most_frequent, tiled, write_cog
+from landcover.imagery.cog import is_large, mean, most_frequent
 from landcover.imagery.image import Place
 from landcover.imagery.write import open_confidence, open_map, open_probabilities, to_bytes
 from landcover.legend import S2GLC
@@ -144,11 +144,3 @@ def test_mean_is_the_mean_of_what_has_data(pixels: np.ndarray[Any, Any]) -> None
     for (y, x), value in np.ndenumerate(mean(pixels, 0)):
         block = pixels[2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
         assert (abs(value - block[block != 0].mean()) <= 0.5) if block.any() else value == 0
-
-
-def test_a_source_of_any_layout_will_do(tmp_path: Path) -> None:
-    pixels = codes(600, 700)
-    for name, profile in (("tiles", tiled(nodata=0)), ("strips", {"nodata": 0, "compress": "lzw"})):
-        profile.pop("driver", None)
-        write_cog(write_tiff(tmp_path / name, pixels, **profile), tmp_path / f"{name}.tif", most_frequent)
-    assert (tmp_path / "tiles.tif").read_bytes() == (tmp_path / "strips.tif").read_bytes()

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
 from landcover.imagery.maps import read_codes
-from landcover.imagery.write import open_map, open_probabilities, to_bytes, write_map
+from landcover.imagery.rows import Rows
+from landcover.imagery.write import open_map, open_probabilities, probability_layer, to_bytes, write_map
 from landcover.legend import S2GLC
 
 CODES = (np.arange(48, dtype=np.uint8) % 10).reshape(6, 8)
@@ -50,6 +51,33 @@ def test_rows_in_any_portions_make_the_same_map(data: st.DataObject, height: int
                 y += portion
         np.testing.assert_array_equal(read_codes(path, S2GLC), codes)
         assert [p.name for p in Path(folder).iterdir()] == ["m.tif"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(514, 1300), st.integers(1, 600), st.integers(1, 2), st.data())
+def test_rows_that_go_on_after_a_stop_make_the_same_bytes(
+    height: int, width: int, bands: int, data: st.DataObject
+) -> None:
+    import tempfile
+
+    pixels = np.random.default_rng(width).integers(0, 251, (bands, height, width)).astype(np.uint8)
+    layer = probability_layer("ab"[:bands])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with open_probabilities(folder / "once.tif", height, width, layer.names) as rows:
+            rows.write(pixels)
+        stop = data.draw(st.integers(1, height - 1))
+        torn = data.draw(st.integers(stop, height))  # rows that were written, but not known to be whole
+        rows = Rows(folder / "rows", layer, height, width)
+        rows.write(pixels[:, :stop])
+        rows.write(pixels[:, stop:torn] + 1)
+        rows.close()
+        rows = Rows(folder / "rows", layer, height, width, kept=stop)
+        rows.write(pixels[:, stop:])
+        rows.finish(folder / "stopped.tif")
+        rows.remove()
+        assert (folder / "stopped.tif").read_bytes() == (folder / "once.tif").read_bytes()
+        assert {p.name for p in folder.iterdir()} == {"once.tif", "stopped.tif"}
 
 
 def test_probabilities_are_written_to_within_a_five_hundredth(tmp_path: Path) -> None:

@@ -71,10 +71,10 @@ def predict(path: Path, out: Path, engine: Engine) -> np.ndarray[Any, Any]:
     """The map of one image."""
     layers = Layers.of(engine.card, engine.card.decoder, False, False)
     plan = plan_scene("map", path, Reading(), 64, 16)
-    scene = Assembly(plan, layers, out)
+    scene = Assembly(plan, layers, engine.card.legend, out)
     for row in compute(((plan, index) for index in range(len(plan.rows.starts))), engine, layers):
         scene.add(row)
-    scene.finish(out, engine.card.legend)
+    scene.finish(out)
     with rasterio.open(out / "maps" / "map.tif") as source:
         codes: np.ndarray[Any, Any] = source.read(1)
     return codes

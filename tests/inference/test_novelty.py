@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import read_tiff, write_tiff
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import landcover
 from landcover.inference.modelfile import band_statistics
-from landcover.inference.novelty import Sample, distances, fit_novelty, likely_causes
+from landcover.inference.novelty import Sample, _logarithms, distances, fit_novelty, likely_causes
 
 BANDS = ("B02", "B03", "B04", "B08")
 RNG = np.random.default_rng(0)
@@ -112,3 +116,9 @@ def test_real_scenes(data: Path, tmp_path: Path) -> None:
     assert "ain" not in warned
     coarse = read_tiff(tmp_path / "out" / "novelty" / "ain.tif")
     assert coarse.shape == (1, 16, 16)
+
+
+@given(hnp.arrays(np.float32, 6, elements=st.floats(0, 1e6, width=32)))
+def test_the_table_of_logarithms_holds_what_the_function_gives(numbers: np.ndarray[Any, Any]) -> None:
+    for some in (numbers, np.floor(numbers), np.floor(numbers) % 65_536):
+        np.testing.assert_array_equal(_logarithms(some), np.log1p(some * np.float32(10_000)))

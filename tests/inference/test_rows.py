@@ -65,10 +65,10 @@ def test_a_model_that_returns_its_input_gives_it_back_in_any_order_and_after_any
         plan = plan_scene("x", write(folder / "x.tif", steps / 250), Reading(), window, overlap, 40)
         tasks = [(plan, index) for index in range(len(plan.rows.starts))]
 
-        scene = Assembly(plan, LAYERS, folder)
+        scene = Assembly(plan, LAYERS, S2GLC, folder)
         for row in compute(tasks, Echo(), LAYERS):  # type: ignore[arg-type]
             scene.add(row)
-        scene.finish(folder / "once", S2GLC)
+        scene.finish(folder / "once")
         with rasterio.open(folder / "once" / "probabilities" / "x.tif") as file:
             found = file.read()
         with rasterio.open(folder / "once" / "maps" / "x.tif") as file:
@@ -99,15 +99,16 @@ def test_a_model_that_returns_its_input_gives_it_back_in_any_order_and_after_any
         order = [tasks[i] for i in rng.permutation(len(tasks))]
         mixed = {row.index: row for row in compute(order, Echo(), LAYERS)}  # type: ignore[arg-type]
         for index in range(len(tasks)):
-            again = Assembly(plan, LAYERS, folder)  # takes up what the one before left
+            again = Assembly(plan, LAYERS, S2GLC, folder)  # takes up what the one before left
             assert again.next == index
             again.add(mixed[index])
-            for file in again._files:
-                file.close()
-            if index + 1 < len(tasks) and rng.random() < 0.5:  # a kill in mid-write leaves bytes too many
-                with again._paths["maps"].open("ab") as file:
-                    file.write(b"torn")
-        again.finish(folder / "stopped", S2GLC)
+            if index + 1 < len(tasks):
+                for rows in again._rows.values():
+                    rows.close()
+                if rng.random() < 0.5:  # a kill in mid-write leaves bytes too many
+                    with (folder / "x.maps").open("ab") as file:
+                        file.write(b"torn")
+        again.finish(folder / "stopped")
         assert bytes_of(folder / "stopped") == bytes_of(folder / "once")
         assert again.tally.numbers() == scene.tally.numbers()
         assert np.array_equal(again.tally.sums, scene.tally.sums)

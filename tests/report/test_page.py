@@ -1,5 +1,7 @@
+import base64
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,8 @@ import pandas as pd
 import pytest
 
 from landcover.legend import S2GLC
-from landcover.report.figures import confusion_heat, curves, intervals, reliability, share_bars, share_scatter
+from landcover.report.bars import share_bars
+from landcover.report.figures import confusion_heat, curves, intervals, reliability, share_scatter
 from landcover.report.page import Fact, Figure, Section, Table, cell, swatches, write_page
 from landcover.report.pictures import MOST_SIDE, Panel, image_rgb, map_rgb, panels, thinned
 
@@ -155,3 +158,12 @@ def test_a_map_has_the_colours_of_the_legend() -> None:
 @pytest.mark.parametrize("side", [1, MOST_SIDE, MOST_SIDE + 1, 5 * MOST_SIDE - 3])
 def test_large_pictures_are_thinned(side: int) -> None:
     assert max(thinned(np.zeros((side, 2, 3))).shape) <= MOST_SIDE
+
+
+def test_pictures_are_read_back_as_they_were() -> None:
+    from matplotlib.image import imread
+
+    rgb = np.random.default_rng(0).integers(0, 256, (7, 9, 3)).astype(np.uint8)
+    html = panels([Panel(rgb, "title", "alt")]).html
+    png = base64.b64decode(html.partition("base64,")[2].partition('"')[0])
+    np.testing.assert_array_equal(np.rint(imread(BytesIO(png), format="png") * 255), rgb)

@@ -12,7 +12,8 @@ from landcover.accuracy.looks import looks
 from landcover.accuracy.result import Evaluation
 from landcover.accuracy.yardsticks import SAME
 from landcover.files import sha256
-from landcover.report.figures import confusion_heat, intervals, reliability, share_bars, share_scatter
+from landcover.report.bars import share_bars
+from landcover.report.figures import confusion_heat, intervals, reliability, share_scatter
 from landcover.report.page import Fact, Section, Table, number, swatches, write_page
 
 

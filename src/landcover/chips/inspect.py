@@ -272,7 +272,7 @@ def _splits(
 
 
 def _draw(classes: pd.DataFrame | None, chips: ChipsFolder, chart: Path) -> None:
-    from landcover.report.figures import share_bars
+    from landcover.report.bars import share_bars
     from landcover.report.page import write_svg
 
     if classes is None:

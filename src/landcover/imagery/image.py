@@ -150,8 +150,11 @@ class Image:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         window = Window(x, y, width, height)
         try:
-            with ThreadPoolExecutor(len(self.sources)) as pool:  # JPEG 2000 takes most of the time to decode
-                raws = list(pool.map(lambda n: self._raw(n, window, shape), range(len(self.sources))))
+            if len(self.sources) == 1:
+                raws = [self._raw(0, window, shape)]
+            else:
+                with ThreadPoolExecutor(len(self.sources)) as pool:  # JPEG 2000 is slow to decode
+                    raws = list(pool.map(lambda n: self._raw(n, window, shape), range(len(self.sources))))
         except MemoryError as error:
             raise LandcoverError(
                 self.path, "does not fit in memory", "a smaller image", "cut it into parts"
@@ -177,7 +180,7 @@ class Image:
         if self.scene_classes is not None:
             valid &= self._clear(y, x, height, width, shape)
         if not valid.all():
-            pixels[:, ~valid] = 0
+            np.copyto(pixels, 0, where=~valid)
         return pixels, valid
 
     def _raw(self, number: int, window: Window, shape: tuple[int, int]) -> npt.NDArray[Any]:

@@ -67,7 +67,7 @@ class Layers:
         """Put the no-data value where there is no data, in place."""
         if not valid.all():
             for layer, value in zip(layers, (self.no_data, *(PROBABILITY_NO_DATA,) * 2), strict=False):
-                layer[:, ~valid] = value
+                np.copyto(layer, value, where=~valid)
         return layers
 
     def sums_of_pixels(self, p: Floats, valid: npt.NDArray[np.bool_], areas: Sums | None) -> Sums:

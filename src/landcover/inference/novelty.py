@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ FINEST = 0.01  # of logarithms: finer differences are not told
 USUAL = 99  # % of the cells of validation chips
 BINS_A_UNIT = 100
 MOST = 1e6
+MOST_WHOLE = 65_535  # the largest in images of 16 bits
 SLACK = 1.3
 BASELINE_OFFSET = 1000
 REFLECTANCE = 10_000
@@ -53,11 +55,13 @@ class Sample:
         seen = valid[down::EVERY, right::EVERY]
         if not seen.size:
             return
-        logs = np.log1p(pixels[:, down::EVERY, right::EVERY].clip(0, MOST) * np.float32(REFLECTANCE))
-        bins = (logs[:, seen] * BINS_A_UNIT).astype(np.int64)
+        logs = _logarithms(pixels[:, down::EVERY, right::EVERY].clip(0, MOST))
+        bins = (logs * BINS_A_UNIT).astype(np.intp)
+        if not seen.all():
+            logs, bins = np.where(seen, logs, 0), bins[:, seen]
         for counts, band in zip(self.counts, bins, strict=True):
-            counts += np.bincount(band, minlength=len(counts))
-        sums = np.concatenate([np.where(seen, logs, 0), seen[None]], dtype=np.float64)
+            counts += np.bincount(band.ravel(), minlength=len(counts))
+        sums = np.concatenate([logs, seen[None]], dtype=np.float64)
         cells = []
         for axis, start in ((1, y + down - self._first * CELL), (2, x + right)):
             index = (start + EVERY * np.arange(sums.shape[axis])) // CELL
@@ -85,6 +89,25 @@ class Sample:
         *sums, seen = self.sums
         enough = seen >= (CELL // EVERY) ** 2 / 4
         return np.where(enough, np.array(sums) / np.maximum(seen, 1), np.nan)
+
+
+def _logarithms(numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """ln(1 + DN × 10,000) of numbers from 0 on; of whole ones, which most images hold, from a table."""
+    if numbers.max() <= MOST_WHOLE:
+        whole = numbers.astype(np.uint16)
+        if np.array_equal(whole, numbers):
+            return _table()[whole]
+    return _logarithm(numbers)
+
+
+@cache
+def _table() -> npt.NDArray[np.float32]:
+    return _logarithm(np.arange(MOST_WHOLE + 1, dtype=np.float32))
+
+
+def _logarithm(numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    found: npt.NDArray[np.float32] = np.log1p(numbers * np.float32(REFLECTANCE))
+    return found
 
 
 def distances(sample: Sample, trained: Novelty) -> npt.NDArray[np.float32]:

@@ -6,7 +6,7 @@ import errno
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -224,32 +224,33 @@ def _run(
     """Compute what no earlier run has finished, and write layers and journal scene by scene."""
     found = {f.plan.id: f for f in journal.finished(plans)}
     waiting: dict[str, Assembly] = {}
+    digests: dict[str, Future[str] | None] = {}
 
     def tasks() -> Iterator[Task]:
         for plan in plans:
             if plan.id not in found:
-                scene = waiting[plan.id] = Assembly(plan, layers, journal.folder)
+                scene = waiting[plan.id] = Assembly(plan, layers, card.legend, journal.folder)
+                digests[plan.id] = beside.submit(sha256, *plan.files) if plan.files else None
                 for index in range(scene.next, len(plan.rows.starts)):
                     yield plan, index
 
-    with _progress(len(plans), len(found)) as tell:
+    # one after another, beside the rows, so that none is waited for at the end
+    with ThreadPoolExecutor(1) as beside, _progress(len(plans), len(found)) as tell:
         for row in rows(tasks()):
             scene = waiting[row.plan.id]
             scene.add(row)
             tell(row)
             if row.index + 1 == len(row.plan.rows.starts):
-                found[row.plan.id] = _finish(scene, card, stage)
+                found[row.plan.id] = _finish(scene, card, stage, digests.pop(row.plan.id))
                 journal.add(found[row.plan.id])
                 del waiting[row.plan.id]
     return [found[p.id] for p in plans]
 
 
-def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
+def _finish(scene: Assembly, card: Card, stage: Path, digest: Future[str] | None) -> Found:
     """Write the layers of a scene whose rows are all in."""
     plan = scene.plan
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(sha256, *plan.files)
-        scene.finish(stage, card.legend)
+    scene.finish(stage)
     distance = distances(scene.sample, card.novelty)
     (stage / "novelty").mkdir(exist_ok=True)
     cells = plan.place.of_cells(CELL) if plan.place else None
@@ -263,7 +264,7 @@ def _finish(scene: Assembly, card: Card, stage: Path) -> Found:
         float(np.median(known)) if len(known) else None,
         unlike,
         tuple(_warnings(scene, causes)),
-        digest.result() if plan.files else None,
+        digest.result() if digest else None,
         familiar=not causes,
     )
 

@@ -14,6 +14,7 @@ from landcover.imagery.image import open_raster
 from landcover.inference.modelfile import Novelty
 from landcover.inference.novelty import CELL
 from landcover.legend import Legend
+from landcover.report.bars import share_bars
 from landcover.report.page import Fact, Figure, Section, Table, number, swatches, write_page
 from landcover.report.pictures import MOST_SIDE, Panel, distance_rgb, image_rgb, map_rgb, panels
 
@@ -43,9 +44,6 @@ def write_report(
     record : what predict.json holds
     intro : a sentence to open with
     """
-    # here: Matplotlib takes memory that scenes can use before
-    from landcover.report.figures import share_bars
-
     warnings = list(record["warnings"])
     mean = shares.mean()
     lead = intro or (

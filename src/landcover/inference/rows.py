@@ -202,7 +202,7 @@ class _Building:
             fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
             self.valid[:, x + part.enter : x + part.end] = valid[fresh]
             seen = pixels[:, *fresh]
-            self.tally.negative += int((seen < 0).any(axis=0).sum()) if seen.min() < 0 else 0
+            self.tally.negative += int((seen < 0).any(axis=0).sum()) if pixels.min() < 0 else 0
             self.sample.add(seen, valid[fresh], self.y + rows.enter, x + part.enter)
             self._keep(seen, valid[fresh], x + part.enter)
             if inside != (size, width):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,13 @@ import numpy as np
 from landcover.files import whole
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Reading, when_taken
-from landcover.imagery.write import Rows, open_confidence, open_map, open_probabilities
+from landcover.imagery.rows import Rows
+from landcover.imagery.write import confidence_layer, map_layer, probability_layer
 from landcover.inference.layers import Bytes, Floats, Layers
 from landcover.inference.novelty import Sample
 from landcover.inference.rows import Plan, Row, Tally
 from landcover.inference.windows import Axis
 from landcover.legend import Legend
-
-ROWS_AT_ONCE = 512
 
 
 def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int, picture: int = 0) -> Plan:
@@ -92,11 +89,12 @@ class Found:
 class Assembly:
     """A scene whose rows of windows come in from top to bottom.
 
-    Finished rows go into one file a layer, as plain bytes. After each row of windows, what the next one needs
-    is kept beside them, so that a killed run goes on with the row that it was at.
+    Finished rows go into plain files (`Rows`). After each row of windows, what the next one needs is kept
+    beside them, so that a killed run goes on with the row that it was at.
 
     Parameters
     ----------
+    legend : of the map
     folder : for these files; what an earlier run left there is taken up
 
     Attributes
@@ -105,37 +103,37 @@ class Assembly:
     tally, sample : of the finished rows
     """
 
-    def __init__(self, plan: Plan, layers: Layers, folder: Path) -> None:
+    def __init__(self, plan: Plan, layers: Layers, legend: Legend, folder: Path) -> None:
         self.plan, self.layers, self.next, self._height = plan, layers, 0, 0
         self.tally = Tally.empty(len(layers.codes))
         self.sample = Sample(len(plan.reading.wanted), 0, plan.rows.length, plan.columns.length)
         self._pictures: list[Floats] = []
         self._picture = folder / f"{plan.id}.npy"
-        self._state = folder / f"{plan.id}.npz"
+        self._state = folder / f"{plan.id}.state"
         if self._state.exists():
-            with np.load(self._state) as kept:
-                facts = json.loads(str(kept["facts"]))
-                self.next, self._height = facts.pop("next"), facts.pop("height")
-                self._bottom, self._pictures = kept["bottom"], [kept["picture"]]
-                self.tally = replace(self.tally, sums=kept["sums"], **facts)
-                self.sample.counts, self.sample.sums = kept["counts"], kept["cells"]
-        self._paths = {name: folder / f"{plan.id}.{name}" for name in layers.bands}
-        self._files = [path.open("r+b" if self.next else "wb") for path in self._paths.values()]
-        for file, bands in zip(self._files, layers.bands.values(), strict=True):
-            file.truncate(self._height * bands * plan.columns.length)
-            file.seek(0, 2)
+            with self._state.open("rb") as file:
+                facts = json.loads(file.readline())
+                self._bottom, picture, sums, self.sample.counts, self.sample.sums = (
+                    np.load(file) for _ in range(5)
+                )
+            self.next, self._height = facts.pop("next"), facts.pop("height")
+            self._pictures, self.tally = [picture], replace(self.tally, sums=sums, **facts)
+        names = [c.name for c in legend.classes if c.code in layers.codes]
+        kinds = {
+            "maps": map_layer(legend),
+            "probabilities": probability_layer(names),
+            "confidence": confidence_layer(),
+        }
+        size = (plan.rows.length, plan.columns.length)
+        self._rows = {
+            name: Rows(folder / f"{plan.id}.{name}", kinds[name], *size, plan.place, self._height)
+            for name in layers.bands
+        }
 
     def add(self, row: Row) -> None:
         """Take in the next row of windows."""
         if row.index:
-            seam = row.top - self._bottom
-            seam *= self.plan.rows.fade[:, None]
-            seam += self._bottom
-            height, width = row.valid.shape
-            areas = pixel_areas(self.plan.place, self._height + np.arange(height), np.arange(width))
-            self.tally.sums += self.layers.sums_of_pixels(seam, row.valid, areas)
-            self.tally.count(row.valid, self.plan.place, self._height)
-            self._write(self.layers.hide(self.layers.of_pixels(seam), row.valid))
+            self._write(self._seam(row))
         self._write(row.layers)
         self.tally.merge(row.tally)
         self.sample.merge(row.sample)
@@ -144,53 +142,40 @@ class Assembly:
         if self.next < len(self.plan.rows.starts):
             self._keep()
 
-    def finish(self, out: Path, legend: Legend) -> None:
+    def finish(self, out: Path) -> None:
         """Write the layers, each into a folder of its name in `out`, and keep but the picture."""
-        height, width = self.plan.rows.length, self.plan.columns.length
-        for file in self._files:
-            file.close()
-        for layer, path in self._paths.items():
+        for layer, rows in self._rows.items():
             (out / layer).mkdir(parents=True, exist_ok=True)
-            line = (self.layers.bands[layer], width)
-            with (
-                self._open(layer, out / layer / f"{self.plan.id}.tif", legend) as rows,
-                path.open("rb") as kept,
-            ):
-                for y in range(0, height, ROWS_AT_ONCE):
-                    portion = (min(ROWS_AT_ONCE, height - y), *line)
-                    read = np.fromfile(kept, np.uint8, math.prod(portion)).reshape(portion)
-                    rows.write(read.transpose(1, 0, 2))
+            rows.finish(out / layer / f"{self.plan.id}.tif")
         if self.plan.step:
             np.save(self._picture, np.concatenate(self._pictures, axis=1))
         self._state.unlink(missing_ok=True)  # first: a state without its rows can't be gone on with
-        for path in self._paths.values():
-            path.unlink()
+        for rows in self._rows.values():
+            rows.remove()
 
-    def _open(self, layer: str, path: Path, legend: Legend) -> AbstractContextManager[Rows]:
-        size = (self.plan.rows.length, self.plan.columns.length)
-        if layer == "maps":
-            return open_map(path, *size, legend, self.plan.place)
-        if layer == "confidence":
-            return open_confidence(path, *size, self.plan.place)
-        names = [c.name for c in legend.classes if c.code in self.layers.codes]
-        return open_probabilities(path, *size, names, self.plan.place)
+    def _seam(self, row: Row) -> list[Bytes]:
+        """The layers of the seam above a row, between it and the one before."""
+        seam = row.top - self._bottom
+        seam *= self.plan.rows.fade[:, None]
+        seam += self._bottom
+        height, width = row.valid.shape
+        areas = pixel_areas(self.plan.place, self._height + np.arange(height), np.arange(width))
+        self.tally.sums += self.layers.sums_of_pixels(seam, row.valid, areas)
+        self.tally.count(row.valid, self.plan.place, self._height)
+        return self.layers.hide(self.layers.of_pixels(seam), row.valid)
 
     def _write(self, found: list[Bytes]) -> None:
         self._height += found[0].shape[1]
-        for file, layer in zip(self._files, found, strict=True):
-            file.write(np.ascontiguousarray(layer.transpose(1, 0, 2)).data)
+        for rows, layer in zip(self._rows.values(), found, strict=True):
+            rows.write(layer)
 
     def _keep(self) -> None:
-        for file in self._files:
-            file.flush()
+        for rows in self._rows.values():
+            rows.flush()
         facts = {"next": self.next, "height": self._height, **self.tally.numbers()}
+        self._pictures = [np.concatenate(self._pictures, axis=1)]
+        arrays = (self._bottom, *self._pictures, self.tally.sums, self.sample.counts, self.sample.sums)
         with whole(self._state) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                facts=json.dumps(facts),
-                bottom=self._bottom,
-                picture=np.concatenate(self._pictures, axis=1),
-                sums=self.tally.sums,
-                counts=self.sample.counts,
-                cells=self.sample.sums,
-            )
+            file.write(json.dumps(facts).encode() + b"\n")
+            for array in arrays:
+                np.save(file, array)

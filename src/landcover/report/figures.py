@@ -1,4 +1,4 @@
-"""Charts as inline SVG: shares, confusion, reliability, intervals, training curves.
+"""Charts as inline SVG: scatters of shares, confusion, reliability, intervals, training curves.
 
 Drawn with Matplotlib's objects (no pyplot, no window, no global state but the style). Lines and text take
 the colour of the page, so that they are read in light and dark; the same numbers give the same bytes.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
@@ -35,40 +34,6 @@ STYLE: dict[Any, Any] = {
         ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "grid.color"), INK
     ),
 }
-
-
-def share_bars(shares: Mapping[str, pd.Series[float]], legend: Legend, caption: str = "") -> Figure:
-    """Horizontal bars of one or several series of shares, in the colours of the legend.
-
-    Parameters
-    ----------
-    shares : by title ("true", "predicted"), series indexed by class name; the first is drawn in full colour,
-        others faded; classes that are 0 in all are left out
-    """
-    table = pd.DataFrame({k: v.reindex(legend.names).fillna(0.0) for k, v in shares.items()})
-    table = table[(table > 0).any(axis=1)]
-    colours = [c.colour for c in legend.classes if c.name in table.index]
-    thickness = 0.8 / len(shares)
-    with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(7.5, 0.7 + (0.2 + 0.22 * len(shares)) * len(table)), layout="constrained")
-        axes = canvas.subplots()
-        rows = np.arange(len(table))
-        for i, title in enumerate(table):
-            at = rows + (i - (len(shares) - 1) / 2) * thickness
-            axes.barh(
-                at, table[title], thickness * 0.92, color=colours, edgecolor=INK, linewidth=0.6,
-                alpha=1.0 if i == 0 else 0.45, label=str(title),
-            )  # fmt: skip
-            for y, value in zip(at, table[title], strict=True):
-                words = number(value, ".1%") + (f" {title}" if len(shares) > 1 else "")
-                axes.annotate(words, (value, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
-        axes.set_yticks(rows, list(table.index))
-        axes.invert_yaxis()
-        axes.set_xlim(0, max(float(table.to_numpy().max(initial=0.0)) * 1.18, 0.01))
-        axes.xaxis.set_major_formatter(lambda v, _: number(v, ".0%"))
-        axes.set_xlabel("share of the pixels")
-        largest = ", ".join(f"{k} {v:.1%}" for k, v in table.iloc[:, 0].nlargest(3).items())
-        return _svg(canvas, f"Bar chart of class shares ({', '.join(shares)}); largest: {largest}", caption)
 
 
 def share_scatter(true: pd.DataFrame, predicted: pd.DataFrame, legend: Legend, caption: str = "") -> Figure:
