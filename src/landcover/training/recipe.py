@@ -94,7 +94,7 @@ class Loss(_Table):
 
 
 class Augmentation(_Table):
-    """Flips, turns, changes of light and lakes, drawn anew for each chip each time it is seen."""
+    """Flips, turns, changes of light and sharpness, lakes: drawn anew for each chip each time it is seen."""
 
     flips: bool = True
     turns: bool = True
@@ -102,7 +102,16 @@ class Augmentation(_Table):
     band_gain: tuple[float, ...] = (0.08, 0.08, 0.08, 0.15)
     haze: tuple[float, float] = (-30.0, 120.0)
     haze_bands: tuple[float, ...] = (1.0, 0.5, 0.5, 0.1)
+    offset: float = Field(default=0.0, ge=0)
+    blur: Share = 0.0
+    coarse: Share = 0.0
     lakes: Share = 0.0
+
+    @model_validator(mode="after")
+    def _blur_and_coarse_exclude_each_other(self) -> Augmentation:
+        if self.blur + self.coarse > 1:
+            raise ValueError("the shares of blur and coarse sum to more than 1")
+        return self
 
 
 class Schedule(_Table):
