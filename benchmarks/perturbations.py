@@ -43,7 +43,9 @@ PERTURBATIONS: dict[str, Callable[[Pixels], Pixels]] = {
     "haze: + 300, 200, 150, 50": lambda image: image + HAZE,
     "blur of 1 px": lambda image: gaussian_filter(image, (0, 1, 1)),
     "half resolution": halved,
-    "pixels of 7 m × 10 m": lambda image: zoom(image, (1, 1, 10 / 7), order=1, grid_mode=True, mode="nearest"),
+    "pixels of 7 m × 10 m": lambda image: zoom(
+        image, (1, 1, 10 / 7), order=1, grid_mode=True, mode="nearest"
+    ),
 }
 
 
@@ -66,7 +68,10 @@ def main(chips: Path, result: Path, model: Path) -> None:
             out = Path(name) / f"predicted{number}"
             done = landcover.predict(images, out, model=model)
             s = landcover.score(
-                out / "distributions.csv", chips / "train_labels.csv", places=chips / "splits.csv", part="test"
+                out / "distributions.csv",
+                chips / "train_labels.csv",
+                places=chips / "splits.csv",
+                part="test",
             )
             warned = sum("unlike" in w or "check" in w or "looks" in w for w in done.warnings)
             found[title] = {"kl": s.kl, "low": s.low, "high": s.high, "images_warned_of": warned}

@@ -55,6 +55,16 @@ class UNet(_Inputs):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
+class Atrous(_Inputs):
+    """A U-Net with dilated convolutions at the bottom."""
+
+    kind: Literal["atrous"]
+    width: int = Field(default=32, ge=1, le=256)
+    depth: int = Field(default=3, ge=1, le=5)
+    batch_norm: bool = True
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
 class Benchmark(_Inputs):
     """The challenge's published benchmark."""
 
@@ -69,7 +79,7 @@ class FCDenseNet(_Inputs):
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
 
-NETWORKS = ("unet", "benchmark", "fcdensenet")
+NETWORKS = ("unet", "atrous", "benchmark", "fcdensenet")
 
 
 def _kind(network: Any) -> str:
@@ -80,6 +90,7 @@ def _kind(network: Any) -> str:
 
 Network = Annotated[
     Annotated[UNet, Tag("unet")]
+    | Annotated[Atrous, Tag("atrous")]
     | Annotated[Benchmark, Tag("benchmark")]
     | Annotated[FCDenseNet, Tag("fcdensenet")],
     Discriminator(_kind),
@@ -87,10 +98,12 @@ Network = Annotated[
 
 
 class Loss(_Table):
-    """Cross-entropy, with weights of classes if wanted."""
+    """Cross-entropy, with weights of classes if wanted, and what is added to it."""
 
     class_weights: Literal["none", "inverse-frequency"] = "none"
     cap: float = Field(default=10.0, ge=1)
+    kl: float = Field(default=0.0, ge=0)
+    jaccard: float = Field(default=0.0, ge=0)
 
 
 class Augmentation(_Table):
