@@ -34,7 +34,7 @@ from landcover.inference.items import write_items
 from landcover.inference.journal import Journal
 from landcover.inference.layers import Layers
 from landcover.inference.modelfile import Card
-from landcover.inference.novelty import CELL, distances, likely_causes
+from landcover.inference.novelty import CELL, distances, likely_causes, looks_resampled
 from landcover.inference.report import MOST_PICTURES, write_report
 from landcover.inference.rows import Plan, Row, Task, compute
 from landcover.inference.scene import Assembly, Found, plan_scene
@@ -287,7 +287,7 @@ def _warnings(scene: Assembly, card: Card, unlike: float | None) -> list[str]:
             f"{card.novelty.share:.0%} did): trust the map less where novelty/{scene.plan.id}.tif is over "
             f"{card.novelty.distance:.3g}"
         ]
-    notes += causes
+    notes += [*causes, *filter(None, [looks_resampled(scene.sample, card.novelty)])]
     if tally.negative > 0.01 * tally.pixels:
         notes.append(
             f"{tally.negative / tally.pixels:.1%} of the pixels have a negative number, counted as 0: "

@@ -113,6 +113,7 @@ class Assembly:
                 self._bottom, self._pictures = kept["bottom"], [kept["picture"]]
                 self.tally = replace(self.tally, sums=kept["sums"], **facts)
                 self.sample.counts, self.sample.sums = kept["counts"], kept["cells"]
+                self.sample.steps = kept["steps"]
         self._paths = {name: folder / f"{plan.id}.{name}" for name in layers.bands}
         self._files = [path.open("r+b" if self.next else "wb") for path in self._paths.values()]
         for file, bands in zip(self._files, layers.bands.values(), strict=True):
@@ -187,4 +188,5 @@ class Assembly:
                 sums=self.tally.sums,
                 counts=self.sample.counts,
                 cells=self.sample.sums,
+                steps=self.sample.steps,
             )

@@ -17,8 +17,8 @@ class AtrousUNet(UNet):
 
     Parameters
     ----------
-    inputs, classes, width, depth, batch_norm, dropout : as of the U-Net; height and width must be multiples of
-        2 ** depth
+    inputs, classes, width, depth, batch_norm, dropout : as of the U-Net; height and width must be multiples
+        of 2 ** depth
 
     Examples
     --------

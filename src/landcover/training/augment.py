@@ -21,8 +21,8 @@ def augment(
     """One random version of a chip.
 
     Light changes act on the raw numbers, as they do in nature: haze adds to them, most in blue, and
-    illumination, atmosphere and season multiply them, all bands together and each on its own. Images that were
-    resampled on their way are less sharp than those of training, or were made of larger pixels.
+    illumination, atmosphere and season multiply them, all bands together and each on its own. Images that
+    were resampled on their way are less sharp than those of training, or were made of larger pixels.
 
     Parameters
     ----------
