@@ -119,6 +119,16 @@ def precision() -> str:
     return rows([f"{found['chips']} test chips", ""], body) + f"\n\nMeasured at commit {found['commit']}."
 
 
+def perturbations() -> str:
+    """The score on images unlike those of training."""
+    found = read("perturbations")
+    body = [[t, interval(f), f"{f['images_warned_of']} of {found['images']}"] for t, f in found["kl"].items()]
+    return rows(["change", "KL", "warned of"], body) + (
+        f"\n\nThe mean over the changes is {found['mean']:.4f}, {found['times_clean']:.1f} times the KL without "
+        f"any. Measured at commit {found['commit']}."
+    )
+
+
 def scene() -> str:
     """Whole scenes: speed and memory of every way."""
     found, body = read("scene"), []
@@ -451,6 +461,7 @@ TABLES: dict[str, Callable[[], str]] = {
         box_seeds,
         finetune,
         precision,
+        perturbations,
         scene,
         costs,
         sample_balance,

@@ -29,6 +29,7 @@ def card(window: int = 64, overlap: int = 16, decoder: Decoder | None = None) ->
             tuple(map(tuple, (np.eye(4) + 1) / 4)),
             distance=4.0,
             share=0.1,
+            sharpness=0.0,
         ),
         window=window,
         overlap=overlap,

@@ -12,10 +12,18 @@ from conftest import read_tiff, write_tiff
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.ndimage import gaussian_filter, shift
 
 import landcover
 from landcover.inference.modelfile import band_statistics
-from landcover.inference.novelty import Sample, _logarithms, distances, fit_novelty, likely_causes
+from landcover.inference.novelty import (
+    Sample,
+    _logarithms,
+    distances,
+    fit_novelty,
+    likely_causes,
+    looks_resampled,
+)
 
 BANDS = ("B02", "B03", "B04", "B08")
 RNG = np.random.default_rng(0)
@@ -96,9 +104,39 @@ def test_cells_do_not_depend_on_the_pieces_and_need_a_quarter_of_their_pixels() 
         pieces.merge(part)
     assert np.allclose(pieces.sums, whole.sums, rtol=1e-12)
     assert np.array_equal(pieces.counts, whole.counts)
+    assert pieces.sharpness() == pytest.approx(whole.sharpness(), rel=0.05)  # but for pairs across pieces
     trained = fit_novelty(CHIPS, CHIPS)
     assert np.isnan(distances(whole, trained)).sum() == 1 + 3  # three: the last row has 4 of 32 px
     assert np.isnan(distances(whole, trained)[0, 0])
+
+
+def doubled(image: np.ndarray) -> np.ndarray:
+    """Every second pixel, twice."""
+    return image[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+
+
+def test_blurred_and_resampled_images_are_told(data: Path) -> None:
+    image = read_tiff(data / "challenge48" / "south.tif")[:, 256:1024, 256:1280].astype(np.float32)
+    chips = np.stack([image[:, y : y + 256, x : x + 256] for y in (0, 256) for x in (0, 256, 512)])
+    trained = fit_novelty(chips, chips)
+    light = image * np.float32(1.3) + 100
+    for sharp in (image, light, image.transpose(0, 2, 1), image[:, ::-1, ::-1]):
+        assert looks_resampled(sample_of(np.ascontiguousarray(sharp)), trained) is None
+    soft = [
+        gaussian_filter(image, (0, 1, 1)),
+        shift(image, (0, 0.5, 0.5), order=1)[:, 2:-2, 2:-2],  # bilinear
+        doubled(image),
+        doubled(image)[:, :, 1:],
+    ]
+    for changed in soft:
+        assert "as if blurred or resampled" in str(looks_resampled(sample_of(changed), trained))
+
+
+def test_sharpness_needs_data_and_differences() -> None:
+    trained = fit_novelty(CHIPS, CHIPS)
+    assert trained.sharpness > 0.5
+    assert looks_resampled(sample_of(SCENE, np.zeros(SCENE.shape[1:], bool)), trained) is None
+    assert looks_resampled(sample_of(np.ones_like(SCENE)), trained) is None
 
 
 def test_real_scenes(data: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landcover.networks.atrous import AtrousUNet
 from landcover.networks.benchmark import Benchmark
 from landcover.networks.fcdensenet import FCDenseNet
 from landcover.networks.inputs import Inputs
@@ -33,8 +34,23 @@ def test_parameters_of_the_benchmark_and_of_densenets() -> None:
     assert millions == pytest.approx({56: 1.5, 67: 3.5, 103: 9.4}, rel=0.1)  # Jégou et al. 2017, table 3
 
 
+def test_dilated_convolutions_see_far() -> None:
+    """How far a pixel's score depends on others: one level down, pixels of 2 × 2, 15 of them to each side."""
+    network = AtrousUNet(1, 2, width=2, depth=1, batch_norm=False).double().eval()
+    image = torch.rand(1, 1, 128, 128, dtype=torch.float64, requires_grad=True)
+    network(image)[0, 0, 64, 64].backward()
+    assert image.grad is not None
+    columns = torch.nonzero(image.grad[0, 0].abs().sum(dim=0))[:, 0]
+    assert columns.max() - columns.min() > 60
+
+
 @pytest.mark.parametrize(
-    "kind", [{"kind": "benchmark"}, {"kind": "fcdensenet", "layers": 56, "dropout": 0.0}]
+    "kind",
+    [
+        {"kind": "benchmark"},
+        {"kind": "fcdensenet", "layers": 56, "dropout": 0.0},
+        {"kind": "atrous", "width": 8, "depth": 2},
+    ],
 )
 def test_every_kind_learns_one_chip(kind: dict[str, object]) -> None:
     torch.manual_seed(0)

@@ -44,3 +44,26 @@ def test_the_same_draw_gives_the_same_view() -> None:
     mask = np.zeros((8, 8), np.uint8)
     one, two = (augment(image, mask, Augmentation(), np.random.default_rng(5))[0] for _ in range(2))
     assert np.array_equal(one, two)
+
+
+def test_blur_and_coarser_pixels_take_sharpness_and_keep_brightness() -> None:
+    image = np.random.default_rng(0).uniform(500, 1500, (4, 64, 64)).astype(np.float32)
+    mask = np.zeros((64, 64), np.uint8)
+    sharp = abs(np.diff(image, axis=2)).mean()
+    for settings in ({"blur": 1.0}, {"coarse": 1.0}):
+        changed = Augmentation(gain=0, band_gain=(0, 0, 0, 0), haze=(0, 0), **settings)
+        for seed in range(10):
+            seen, _ = augment(image, mask, changed, np.random.default_rng(seed))
+            assert seen.shape == image.shape
+            assert abs(np.diff(seen, axis=2)).mean() < 0.95 * sharp
+            assert abs(seen.mean() - image.mean()) < 10
+
+
+def test_an_offset_moves_all_bands_alike() -> None:
+    image = np.full((4, 4, 4), 1000, np.float32)
+    moved = Augmentation(gain=0, band_gain=(0, 0, 0, 0), haze=(0, 0), offset=150)
+    seen = [augment(image, image[0].astype(np.uint8), moved, np.random.default_rng(s))[0] for s in range(99)]
+    assert all(np.ptp(s) == 0 for s in seen)
+    added = np.array([s[0, 0, 0] for s in seen]) - 1000
+    assert -150 <= added.min() < -100
+    assert 100 < added.max() <= 150

@@ -58,7 +58,7 @@ def test_the_run_folder_holds_its_contract(small_chips: Path, recipe: Path, tmp_
     landcover.predict(small_chips, tmp_path / "predicted", model=run.model, part="val")
 
 
-@pytest.mark.parametrize("kind", ["benchmark", "fcdensenet"])
+@pytest.mark.parametrize("kind", ["atrous", "benchmark", "fcdensenet"])
 def test_other_networks_train_and_export(small_chips: Path, tmp_path: Path, kind: str) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f'[network]\nkind = "{kind}"\n[schedule]\nsteps = 2\nbatch = 2\nwarmup = 0\n')

@@ -20,7 +20,7 @@ from landcover.inference.modelfile import Card
 from landcover.inference.novelty import CELL
 from landcover.inference.scene import Found
 
-ARCHITECTURES = {"unet": "U-Net", "benchmark": "U-Net", "fcdensenet": "FC-DenseNet"}
+ARCHITECTURES = {"unet": "U-Net", "atrous": "U-Net", "benchmark": "U-Net", "fcdensenet": "FC-DenseNet"}
 TABLES = {"shares": "distributions.csv", "areas": "areas.csv", "intervals": "intervals.csv"}
 
 

@@ -43,12 +43,14 @@ class Novelty:
     distance : that 99 % of the cells of the validation chips keep (Mahalanobis, see `distances`)
     share : the largest share of the cells of a validation chip, or of as many chips as have 64 cells, that
         lies beyond it
+    sharpness : the lowest of the validation chips (`Sample.sharpness`), or of as many chips; 0 in older files
     """
 
     mean: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
     distance: float
     share: float
+    sharpness: float
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Card:
                     covariance=tuple(tuple(map(float, row)) for row in data["novelty"]["covariance"]),
                     distance=float(data["novelty"]["distance"]),
                     share=float(data["novelty"]["share"]),
+                    sharpness=float(data["novelty"].get("sharpness", 0.0)),
                 ),
                 window=int(data["window"]),
                 overlap=int(data["overlap"]),

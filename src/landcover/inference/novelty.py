@@ -13,6 +13,8 @@ from landcover.inference.modelfile import BandStatistics, Novelty
 
 CELL = 32  # px
 EVERY = 4  # px: rows and columns that are looked at
+STEPS = (1, 4)  # px: how far apart pixels are whose differences tell how sharp an image is
+SPARSE = 32  # px: rows whose pixels are compared with those beside them
 GROUP = 64  # cells, of one chip of the challenge
 FINEST = 0.01  # of logarithms: finer differences are not told
 USUAL = 99  # % of the cells of validation chips
@@ -41,6 +43,8 @@ class Sample:
     ----------
     counts : of each bin, bands × bins
     sums : of the logarithms of each band and, last, of the pixels looked at, (bands + 1) × cells
+    steps : of pixels that are 1 px (first row) and 4 px apart (second) in every 32nd row: the sums of the
+        sizes of the differences of their logarithms for each band and, last, their number, 2 × (bands + 1)
     """
 
     def __init__(self, bands: int, top: int, bottom: int, width: int) -> None:
@@ -48,6 +52,7 @@ class Sample:
         self._first = top // CELL
         self.counts = np.zeros((bands, bins), np.int64)
         self.sums = np.zeros((bands + 1, -(-bottom // CELL) - self._first, -(-width // CELL)))
+        self.steps = np.zeros((2, bands + 1))
 
     def add(self, pixels: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], y: int, x: int) -> None:
         """Look at bands × height × width, of which the first pixel is in row `y` and column `x`."""
@@ -68,10 +73,20 @@ class Sample:
             sums = np.add.reduceat(sums, np.flatnonzero(np.diff(index, prepend=-1)), axis=axis)
             cells.append(slice(index[0], index[-1] + 1))
         self.sums[:, *cells] += sums
+        seen = valid[-y % SPARSE :: SPARSE]
+        if not len(seen):
+            return
+        logs = _logarithms(pixels[:, -y % SPARSE :: SPARSE].clip(0, MOST))
+        for steps, apart in zip(self.steps, STEPS, strict=True):
+            both = seen[:, apart:] & seen[:, :-apart]
+            difference = abs(logs[:, :, apart:] - logs[:, :, :-apart])
+            steps[:-1] += difference.sum(axis=(1, 2), where=both, dtype=np.float64)
+            steps[-1] += np.count_nonzero(both)
 
     def merge(self, other: Sample) -> None:
         """Add what was seen in other rows of the image, which lie within these."""
         self.counts += other.counts
+        self.steps += other.steps
         first = other._first - self._first
         self.sums[:, first : first + other.sums.shape[1]] += other.sums
 
@@ -89,6 +104,16 @@ class Sample:
         *sums, seen = self.sums
         enough = seen >= (CELL // EVERY) ** 2 / 4
         return np.where(enough, np.array(sums) / np.maximum(seen, 1), np.nan)
+
+    def sharpness(self) -> float:
+        """How much of the difference between pixels that are 4 px apart is there between neighbours already.
+
+        The mean over the bands of γ(1) / γ(4), where γ(h) is the madogram, the mean |z(x) − z(x + h)| at the
+        distance h (Chilès and Delfiner 2012, Geostatistics, section 2.2). Gain, offset and the kind of land
+        hardly change it; blur and interpolation lower it. NaN when all pixels are alike, or none has data.
+        """
+        near, far = self.steps[:, :-1] / np.maximum(self.steps[:, -1:], 1)
+        return float(np.mean(near / far)) if (far > 0).all() else np.nan
 
 
 def _logarithms(numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -136,12 +161,35 @@ def fit_novelty(training: npt.NDArray[np.float32], validation: npt.NDArray[np.fl
     means = np.concatenate([look(chip).means().reshape(len(chip), -1) for chip in training], axis=1)
     means = means[:, ~np.isnan(means[0])]
     covariance = np.cov(means, bias=True) + FINEST**2 * np.eye(len(means))
-    known = Novelty(tuple(means.mean(axis=1).tolist()), tuple(map(tuple, covariance.tolist())), np.inf, 1.0)
-    found = [d[~np.isnan(d)] for d in (distances(look(chip), known) for chip in validation)]
+    mean = tuple(means.mean(axis=1).tolist())
+    known = Novelty(mean, tuple(map(tuple, covariance.tolist())), np.inf, 1.0, 0.0)
+    samples = [look(chip) for chip in validation]
+    found = [d[~np.isnan(d)] for d in (distances(sample, known) for sample in samples)]
     limit = float(np.percentile(np.concatenate(found), USUAL))
     many = -(-GROUP * len(found) // sum(map(len, found)))  # chips, so that one cell is not a large share
-    groups = [np.concatenate(found[i : i + many]) for i in range(0, max(1, len(found) - many + 1), many)]
-    return replace(known, distance=limit, share=max(float(np.mean(d > limit)) for d in groups if len(d)))
+    share, sharpness = 0.0, np.inf
+    for i in range(0, max(1, len(found) - many + 1), many):
+        group = np.concatenate(found[i : i + many])
+        share = max(share, float(np.mean(group > limit)) if len(group) else 0.0)
+        together = Sample(validation.shape[1], 0, *validation.shape[2:])
+        for sample in samples[i : i + many]:
+            together.merge(sample)
+        sharpness = np.fmin(sharpness, together.sharpness())
+    return replace(
+        known, distance=limit, share=share, sharpness=float(sharpness) if np.isfinite(sharpness) else 0.0
+    )
+
+
+def looks_resampled(sample: Sample, trained: Novelty) -> str | None:
+    """A sentence when an image is less sharp than the validation chips; else None."""
+    sharpness = sample.sharpness()
+    if not sharpness < trained.sharpness:
+        return None
+    return (
+        f"it is less sharp than any validation chip (neighbouring pixels differ by {sharpness:.2f} of what "
+        f"those 4 px apart do, there by at least {trained.sharpness:.2f}), as if blurred or resampled: "
+        "smooth fields may be mapped as water; predict the image as it was made"
+    )
 
 
 def likely_causes(sample: Sample, trained: Sequence[BandStatistics], bands: Sequence[str]) -> list[str]:

@@ -35,7 +35,7 @@ from landcover.inference.items import write_items
 from landcover.inference.journal import Journal
 from landcover.inference.layers import Layers
 from landcover.inference.modelfile import Card
-from landcover.inference.novelty import CELL, distances, likely_causes
+from landcover.inference.novelty import CELL, distances, likely_causes, looks_resampled
 from landcover.inference.report import MOST_PICTURES, write_report
 from landcover.inference.rows import Plan, Row, Task, compute
 from landcover.inference.scene import Assembly, Found, plan_scene
@@ -297,7 +297,8 @@ def _causes(scene: Assembly, card: Card, unlike: float | None) -> list[str]:
             f"{card.novelty.share:.0%} did): trust the map less where novelty/{scene.plan.id}.tif is over "
             f"{card.novelty.distance:.3g}"
         ]
-    return causes
+    resampled = looks_resampled(scene.sample, card.novelty)
+    return [*causes, resampled] if resampled else causes
 
 
 def _warnings(scene: Assembly, causes: Sequence[str]) -> list[str]:

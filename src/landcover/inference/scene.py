@@ -113,9 +113,8 @@ class Assembly:
         if self._state.exists():
             with self._state.open("rb") as file:
                 facts = json.loads(file.readline())
-                self._bottom, picture, sums, self.sample.counts, self.sample.sums = (
-                    np.load(file) for _ in range(5)
-                )
+                self._bottom, picture, sums = (np.load(file) for _ in range(3))
+                self.sample.counts, self.sample.sums, self.sample.steps = (np.load(file) for _ in range(3))
             self.next, self._height = facts.pop("next"), facts.pop("height")
             self._pictures, self.tally = [picture], replace(self.tally, sums=sums, **facts)
         names = [c.name for c in legend.classes if c.code in layers.codes]
@@ -174,7 +173,8 @@ class Assembly:
             rows.flush()
         facts = {"next": self.next, "height": self._height, **self.tally.numbers()}
         self._pictures = [np.concatenate(self._pictures, axis=1)]
-        arrays = (self._bottom, *self._pictures, self.tally.sums, self.sample.counts, self.sample.sums)
+        seen = (self.sample.counts, self.sample.sums, self.sample.steps)
+        arrays = (self._bottom, *self._pictures, self.tally.sums, *seen)
         with whole(self._state) as temporary, temporary.open("wb") as file:
             file.write(json.dumps(facts).encode() + b"\n")
             for array in arrays:

@@ -7,12 +7,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from landcover.networks.atrous import AtrousUNet
 from landcover.networks.benchmark import Benchmark
 from landcover.networks.fcdensenet import FCDenseNet
 from landcover.networks.inputs import Inputs
 from landcover.networks.unet import UNet
 
-KINDS: dict[str, type[nn.Module]] = {"unet": UNet, "benchmark": Benchmark, "fcdensenet": FCDenseNet}
+KINDS: dict[str, type[nn.Module]] = {
+    "unet": UNet,
+    "atrous": AtrousUNet,
+    "benchmark": Benchmark,
+    "fcdensenet": FCDenseNet,
+}
 
 
 class Segmenter(nn.Module):

@@ -1,11 +1,15 @@
-"""Augmentation: the same flips and turns for image and mask, changes of light for the image."""
+"""Augmentation: the same flips and turns for image and mask, changes of light and sharpness for the image."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter, zoom
 
 from landcover.training.recipe import Augmentation
+
+BLUR = (0.3, 1.3)  # px, standard deviation of the Gaussian
+COARSE = (1.3, 2.3)  # px, side of the pixels that the image is seen in
 
 
 def augment(
@@ -17,7 +21,8 @@ def augment(
     """One random version of a chip.
 
     Light changes act on the raw numbers, as they do in nature: haze adds to them, most in blue, and
-    illumination, atmosphere and season multiply them, all bands together and each on its own.
+    illumination, atmosphere and season multiply them, all bands together and each on its own. Images that
+    were resampled on their way are less sharp than those of training, or were made of larger pixels.
 
     Parameters
     ----------
@@ -27,12 +32,26 @@ def augment(
     """
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
     common, each = rng.standard_normal(), rng.standard_normal(len(image))
-    haze = rng.uniform(*settings.haze)
+    haze, offset = rng.uniform(*settings.haze), rng.uniform(-1, 1) * settings.offset
+    chance, sigma, side, order = rng.random(), rng.uniform(*BLUR), rng.uniform(*COARSE), int(rng.integers(2))
     if settings.turns:
         image, target = np.rot90(image, turns, (1, 2)), np.rot90(target, turns)
     if settings.flips and flip:
         image, target = image[:, :, ::-1], target[:, ::-1]
     gain = np.exp(settings.gain * common + np.asarray(settings.band_gain) * each)
-    light = (np.float32(v).reshape(-1, 1, 1) for v in (gain, haze * np.asarray(settings.haze_bands)))
-    changed = image * next(light) + next(light)
+    if chance < settings.blur:
+        image = gaussian_filter(image, (0, sigma, sigma))
+    elif chance < settings.blur + settings.coarse:
+        image = _coarser(image, side, order)
+    added = haze * np.asarray(settings.haze_bands) + offset
+    changed = image * np.float32(gain).reshape(-1, 1, 1) + np.float32(added).reshape(-1, 1, 1)
     return changed.astype(np.float32), np.ascontiguousarray(target)
+
+
+def _coarser(image: npt.NDArray[np.float32], side: float, order: int) -> npt.NDArray[np.float32]:
+    """The image as seen in pixels of `side` px, back on its own grid: nearest (order 0) or linear (1)."""
+    smooth = gaussian_filter(image, (0, side / 3, side / 3))
+    few = zoom(smooth, [1, 1 / side, 1 / side], order=1, grid_mode=True, mode="nearest")
+    back = [a / b for a, b in zip(image.shape, few.shape, strict=True)]
+    found = zoom(few, back, None, 1 if order else 0, "nearest", grid_mode=True)
+    return np.asarray(found, np.float32)

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from landcover.shares.score import kl_terms
 from landcover.training import checkpoint
 from landcover.training.augment import augment
 from landcover.training.data import IGNORED, Chips
 from landcover.training.lakes import Lakes
+from landcover.training.losses import loss_of
 from landcover.training.recipe import Recipe
 
 Row = dict[str, float]
@@ -91,7 +91,7 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * _rate(step, schedule.steps, schedule.warmup)
         scores = run(network, image, schedule.precision)
-        loss = cross_entropy(scores, target, weights, ignore_index=IGNORED)
+        loss = loss_of(scores, target, weights, recipe.loss)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

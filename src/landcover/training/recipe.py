@@ -55,6 +55,16 @@ class UNet(_Inputs):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
+class Atrous(_Inputs):
+    """A U-Net with dilated convolutions at the bottom."""
+
+    kind: Literal["atrous"]
+    width: int = Field(default=32, ge=1, le=256)
+    depth: int = Field(default=3, ge=1, le=5)
+    batch_norm: bool = True
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
 class Benchmark(_Inputs):
     """The challenge's published benchmark."""
 
@@ -69,7 +79,7 @@ class FCDenseNet(_Inputs):
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
 
-NETWORKS = ("unet", "benchmark", "fcdensenet")
+NETWORKS = ("unet", "atrous", "benchmark", "fcdensenet")
 
 
 def _kind(network: Any) -> str:
@@ -80,6 +90,7 @@ def _kind(network: Any) -> str:
 
 Network = Annotated[
     Annotated[UNet, Tag("unet")]
+    | Annotated[Atrous, Tag("atrous")]
     | Annotated[Benchmark, Tag("benchmark")]
     | Annotated[FCDenseNet, Tag("fcdensenet")],
     Discriminator(_kind),
@@ -87,14 +98,16 @@ Network = Annotated[
 
 
 class Loss(_Table):
-    """Cross-entropy, with weights of classes if wanted."""
+    """Cross-entropy, with weights of classes if wanted, and what is added to it."""
 
     class_weights: Literal["none", "inverse-frequency"] = "none"
     cap: float = Field(default=10.0, ge=1)
+    kl: float = Field(default=0.0, ge=0)
+    jaccard: float = Field(default=0.0, ge=0)
 
 
 class Augmentation(_Table):
-    """Flips, turns, changes of light and lakes, drawn anew for each chip each time it is seen."""
+    """Flips, turns, changes of light and sharpness, lakes: drawn anew for each chip each time it is seen."""
 
     flips: bool = True
     turns: bool = True
@@ -102,7 +115,16 @@ class Augmentation(_Table):
     band_gain: tuple[float, ...] = (0.08, 0.08, 0.08, 0.15)
     haze: tuple[float, float] = (-30.0, 120.0)
     haze_bands: tuple[float, ...] = (1.0, 0.5, 0.5, 0.1)
+    offset: float = Field(default=0.0, ge=0)
+    blur: Share = 0.0
+    coarse: Share = 0.0
     lakes: Share = 0.0
+
+    @model_validator(mode="after")
+    def _blur_and_coarse_exclude_each_other(self) -> Augmentation:
+        if self.blur + self.coarse > 1:
+            raise ValueError("the shares of blur and coarse sum to more than 1")
+        return self
 
 
 class Schedule(_Table):

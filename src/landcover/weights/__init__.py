@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "2723208bb84bdcd47b3c2fb4c00a2d17c2f4e2429d65e753722332df3877613d",
-    "box.int8.onnx": "9310fd2d2ef9513870e9e3636152f0a88af5bb8984cedfe0e17566b4da2079ee",
+    "box.onnx": "b6a2947f37947275253d87044d05512f975506a32b87819392c4bce261aff9d5",
+    "box.int8.onnx": "109be0f68ae3224db9acbc0f08780633251a22f3602a9a3d520c000415b7750d",
 }
 
 
