@@ -196,8 +196,8 @@ def territories() -> str:
     ]
     machine = found["machine"]
     return rows(["way", "seconds", "processor, s", "peak, MiB", "pixels with data"], body) + (
-        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, under "
-        f"a load of {machine['load']:.1f} (its own and that of other work)."
+        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, "
+        f"under a load of {machine['load']:.1f} (its own and that of other work)."
     )
 
 
