@@ -446,8 +446,8 @@ def territories() -> str:
     ]
     machine = found["machine"]
     return rows(["way", "seconds", "processor, s", "peak, MiB", "pixels with data"], body) + (
-        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, with "
-        f"a load of {machine['load']:.1f} from other work when it began."
+        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, "
+        f"under a load of {machine['load']:.1f} (its own and that of other work)."
     )
 
 
