@@ -175,6 +175,30 @@ def scene() -> str:
     )
 
 
+def overhead() -> str:
+    """Processor time of predict beside the engine."""
+    found, body = read("overhead"), []
+    for side, ways in found["sides"].items():
+        for way, commit in found["commits"].items():
+            figures = ways[way]
+            body.append(
+                [
+                    side,
+                    f"{way} ({commit})",
+                    f"{figures['processor_s'] - ways['engine']['processor_s']:.1f}",
+                    f"{figures['tail_s']:.1f}",
+                    f"{figures['tail_in_one_thread_s']:.1f}",
+                    f"{figures['peak_mib']:,.0f}",
+                ]
+            )
+    header = ["side, px", "", "beside the engine, s", "tail, s", "of it in one thread, s", "peak, MiB"]
+    machine = found["machine"]
+    return rows(header, body) + (
+        f"\n\nProcessor seconds, medians of {found['rounds']} runs, in float32 on {machine['processor']}, "
+        f"{machine['cores']} cores."
+    )
+
+
 def costs() -> str:
     """What a map of a territory costs at the measured speed."""
     speed = read("scene")["runs"]["box:10980"]["landcover bf16"]["mpx_per_second"]
@@ -463,6 +487,7 @@ TABLES: dict[str, Callable[[], str]] = {
         precision,
         perturbations,
         scene,
+        overhead,
         costs,
         sample_balance,
         sample_cost,
