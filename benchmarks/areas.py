@@ -25,9 +25,9 @@ from landcover.imagery.area import pixel_areas
 from landcover.imagery.maps import open_codes
 from landcover.imagery.raster import Place
 from landcover.legend import S2GLC
-from landcover.statistics.estimators import Sample, estimate, expand, tally
-from landcover.statistics.publish import accuracy_interval, area_interval
-from landcover.statistics.small_areas import benchmark, small_areas
+from landcover.statistics.areas.estimators import Sample, estimate, expand, tally
+from landcover.statistics.areas.publish import accuracy_interval, area_interval
+from landcover.statistics.areas.small_areas import benchmark, small_areas
 from landcover.statistics.zones import read_zones
 
 SEED = 20140501

@@ -15,8 +15,8 @@ import numpy as np
 from scipy.stats import norm
 
 from landcover.files import write_text
-from landcover.statistics.agreement import BLOCK
-from landcover.statistics.rates import rate
+from landcover.statistics.confrontation.agreement import BLOCK
+from landcover.statistics.confrontation.rates import rate
 
 TRIALS = 300
 SIDES = (320, 640)  # px of a map

@@ -26,8 +26,8 @@ from landcover.imagery.image import Place
 from landcover.imagery.write import open_map
 from landcover.legend import S2GLC
 from landcover.report.pictures import image_rgb, map_rgb
-from landcover.statistics.allocation import allocate
-from landcover.statistics.draw import count, draw
+from landcover.statistics.sampling.allocation import allocate
+from landcover.statistics.sampling.draw import count, draw
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWS = 400

@@ -124,8 +124,8 @@ def perturbations() -> str:
     found = read("perturbations")
     body = [[t, interval(f), f"{f['images_warned_of']} of {found['images']}"] for t, f in found["kl"].items()]
     return rows(["change", "KL", "warned of"], body) + (
-        f"\n\nThe mean over the changes is {found['mean']:.4f}, {found['times_clean']:.1f} times the KL without "
-        f"any. Measured at commit {found['commit']}."
+        f"\n\nMean over the changes {found['mean']:.4f}, {found['times_clean']:.1f} times the KL without. "
+        f"Measured at commit {found['commit']}."
     )
 
 

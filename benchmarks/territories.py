@@ -53,7 +53,7 @@ def lay_out(target: Path, height: int) -> None:
 
 def landcover_way(path: Path, out: Path, zones: Path) -> dict[str, float]:
     """Ours: the command, from files to a CSV."""
-    from landcover.statistics.territories import territories
+    from landcover.statistics.territories.territories import territories
 
     table = territories(path, zones, out / "communes.csv", overwrite=True)
     return {"pixels": float(table["pixels"].sum()), "hectares": float(table["mapped_ha"].sum())}
@@ -86,7 +86,7 @@ def measured(way: str, path: Path, out: Path) -> dict[str, float]:
     from exactextract import exact_extract  # noqa: F401
     from rasterstats import zonal_stats  # noqa: F401
 
-    import landcover.statistics.territories  # noqa: F401
+    import landcover.statistics.territories.territories  # noqa: F401
 
     zones = out / f"{path.stem}.gpkg" if way in (WHOLE, TWICE) else ZONES
     others = {"exactextract": exactextract_way, "rasterstats": rasterstats_way}

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
-    from landcover.statistics.area import area as area
-    from landcover.statistics.confront import confront as confront
-    from landcover.statistics.crosswalk import crosswalk as crosswalk
-    from landcover.statistics.propose import propose as propose
-    from landcover.statistics.release import release as release
-    from landcover.statistics.sample import sample as sample
-    from landcover.statistics.territories import territories as territories
+    from landcover.statistics.areas.area import area as area
+    from landcover.statistics.confrontation.confront import confront as confront
+    from landcover.statistics.sampling.propose import propose as propose
+    from landcover.statistics.sampling.sample import sample as sample
+    from landcover.statistics.territories.territories import territories as territories
+    from landcover.statistics.vintages.crosswalk import crosswalk as crosswalk
+    from landcover.statistics.vintages.release import release as release
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -41,13 +41,13 @@ _PUBLIC = {
     "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
-    "territories": "landcover.statistics.territories:territories",
-    "sample": "landcover.statistics.sample:sample",
-    "area": "landcover.statistics.area:area",
-    "crosswalk": "landcover.statistics.crosswalk:crosswalk",
-    "confront": "landcover.statistics.confront:confront",
-    "release": "landcover.statistics.release:release",
-    "propose": "landcover.statistics.propose:propose",
+    "territories": "landcover.statistics.territories.territories:territories",
+    "sample": "landcover.statistics.sampling.sample:sample",
+    "area": "landcover.statistics.areas.area:area",
+    "crosswalk": "landcover.statistics.vintages.crosswalk:crosswalk",
+    "confront": "landcover.statistics.confrontation.confront:confront",
+    "release": "landcover.statistics.vintages.release:release",
+    "propose": "landcover.statistics.sampling.propose:propose",
 }
 _EXTRAS = {"train": "train"}
 __all__ = [

@@ -1,0 +1,1 @@
+"""Areas and accuracies with confidence intervals, from a labelled sample."""

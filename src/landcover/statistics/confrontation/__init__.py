@@ -1,0 +1,1 @@
+"""Confrontation of a class of a map with a reference layer."""

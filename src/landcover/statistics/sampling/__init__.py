@@ -1,0 +1,1 @@
+"""Sampling: points to label for areas and accuracy, chips to label for training."""

@@ -1,0 +1,1 @@
+"""Territories: hectares and shares of each class in each, with intervals."""
