@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from landcover.inference.demo import demo as demo
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
+    from landcover.statistics.change import change as change
+    from landcover.statistics.series import series as series
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -31,10 +33,24 @@ _PUBLIC = {
     "predict": "landcover.inference.predict:predict",
     "score": "landcover.shares.score:score_files",
     "evaluate": "landcover.accuracy.evaluate:evaluate",
+    "change": "landcover.statistics.change:change",
+    "series": "landcover.statistics.series:series",
     "demo": "landcover.inference.demo:demo",
 }
 _EXTRAS = {"train": "train"}
-__all__ = ["__version__", "cut", "demo", "evaluate", "fetch", "inspect", "predict", "score", "train"]
+__all__ = [
+    "__version__",
+    "change",
+    "cut",
+    "demo",
+    "evaluate",
+    "fetch",
+    "inspect",
+    "predict",
+    "score",
+    "series",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

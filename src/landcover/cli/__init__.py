@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from landcover import __version__
-from landcover.cli import cut, demo, evaluate, fetch, inspect, predict, score, train
+from landcover.cli import change, cut, demo, evaluate, fetch, inspect, predict, score, series, train
 from landcover.errors import LandcoverError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, predict, score, evaluate, inspect, fetch, cut, train):
+for module in (demo, predict, score, evaluate, inspect, fetch, cut, train, change, series):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 _debug = False
