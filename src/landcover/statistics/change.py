@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import rasterio
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.files import staged
+from landcover.imagery.cog import CACHE
 from landcover.imagery.maps import open_codes
 from landcover.imagery.write import open_map
 from landcover.legend import LandClass, Legend
@@ -101,7 +103,11 @@ def change(
         raise LandcoverError(Path(zones or ""), f"holds the code {WHOLE}", "another code", "rename it")
     blocks = [read_blocks(Path(e), common) for e in evaluation]
     shown = change_legend(common)
-    with staged(Path(out), overwrite, RESULTS) as folder, open_pair(*paths, common) as pair:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE),
+        staged(Path(out), overwrite, RESULTS) as folder,
+        open_pair(*paths, common) as pair,
+    ):
         cells = {WHOLE: _write_change(pair, folder / "change.tif", shown, mmu)}
         names = {WHOLE: ""}
         if territories is not None:

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import rasterio
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.imagery.area import pixel_areas
+from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Place
 from landcover.imagery.maps import Codes, open_codes
 from landcover.legend import Legend
@@ -92,7 +94,7 @@ def series(
     order = sorted(range(len(paths)), key=lambda i: when[i])
     paths, when = [paths[i] for i in order], [when[i] for i in order]
     territories = read_zones(Path(zones), code)
-    with ExitStack() as stack:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), ExitStack() as stack:
         opened = [stack.enter_context(open_codes(p, common)) for p in paths]
         place = [same_grid(opened[0], other) for other in opened[1:]][-1]
         parts = [
