@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,31 +97,42 @@ def write_versions(folder: Path) -> dict[str, Truth]:
         for version in range(VERSIONS):
             write_image(folder / f"{name}_{version}.tif", noisy(pixels, rng))
         for version in range(INJECTED if name in masked else 0):
-            donor = str(rng.choice([n for n in masked if n != name]))
-            changed, truth = inject(name, donor, rng)
+            changed, truth = inject(name, rng)
             write_image(folder / f"{name}_injected{version}.tif", noisy(changed, rng))
             truths[f"{name}_injected{version}"] = truth
     return truths
 
 
-def inject(name: str, donor: str, rng: np.random.Generator) -> tuple[Pixels, Truth]:
-    """A crop with a square of another crop in it, and the hectares that each class truly gained by that."""
-    here, there = ((int(y), int(x)) for y, x in rng.integers(0, SIDE - SQUARE, (2, 2)))
-    square = tuple(slice(v, v + SQUARE) for v in here)
-    source = tuple(slice(v, v + SQUARE) for v in there)
-    found = []
-    for suffix in ("", "_mask"):
-        target, other = (
-            read(path.with_name(f"{path.stem}{suffix}.tif"), window)
-            for path, window in (crops()[name], crops()[donor])
-        )
-        before, after = target[(..., *square)].copy(), other[(..., *source)]
-        target[(..., *square)] = after
-        found.append((target, before, after))
-    (image, _, _), (_, old, new) = found
+def inject(name: str, rng: np.random.Generator) -> tuple[Pixels, Truth]:
+    """A crop with a square of another crop in it, and the hectares that each class truly gained by that.
+
+    The scenes have gaps: of fifty draws, the one with most pixels that have a label before and after is taken,
+    and the truth is that of these pixels, since others can't be compared.
+    """
+    others = [n for n in crops() if n != name and not n.startswith("ain")]
+    scene, codes = with_mask(name)
+    best: tuple[Any, ...] = ()
+    most = 0
+    for _ in range(50):
+        there, new_codes = with_mask(str(rng.choice(others)))
+        corners = rng.integers(0, SIDE - SQUARE, (2, 2))
+        into, out_of = (tuple(slice(v, v + SQUARE) for v in corner) for corner in corners)
+        old, new = codes[into], new_codes[out_of]
+        both = (old > 1) & (new > 1)
+        if both.sum() > most:
+            most, best = int(both.sum()), (into, there[(..., *out_of)], old[both], new[both])
+    into, square, old, new = best
+    changed = scene.copy()
+    changed[(..., *into)] = square
     names = {c.code: c.name for c in S2GLC.labels}
-    gained = {n: HECTARES * float((new == c).sum() - (old == c).sum()) for c, n in names.items()}
-    return image, gained
+    return changed, {n: HECTARES * float((new == c).sum() - (old == c).sum()) for c, n in names.items()}
+
+
+@cache
+def with_mask(name: str) -> tuple[Pixels, Pixels]:
+    """Image and mask of a crop."""
+    path, window = crops()[name]
+    return read(path, window), read(path.with_name(f"{path.stem}_mask.tif"), window)[0]
 
 
 def trials(maps: Path, folders: dict[str, Path], out: Path, truths: dict[str, Truth]) -> list[dict[str, Any]]:
