@@ -106,8 +106,8 @@ def write_versions(folder: Path) -> dict[str, Truth]:
 def inject(name: str, rng: np.random.Generator) -> tuple[Pixels, Truth]:
     """A crop with a square of another crop in it, and the hectares that each class truly gained by that.
 
-    The scenes have gaps: of fifty draws, the one with most pixels that have a label before and after is taken,
-    and the truth is that of these pixels, since others can't be compared.
+    The scenes have gaps: of fifty draws, the one with most pixels that have a label before and after is
+    taken, and the truth is that of these pixels, since others can't be compared.
     """
     others = [n for n in crops() if n != name and not n.startswith("ain")]
     scene, codes = with_mask(name)

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md")
+PAGES = ("MODELS.md", "docs/results.md", "docs/performance.md", "docs/cluster.md", "docs/statistics.md")
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
@@ -181,6 +181,90 @@ def costs() -> str:
     )
 
 
+def change_trials() -> str:
+    """Joint intervals of net change where nothing, or something known, changed."""
+    found, body = read("change"), []
+    places = {"ain": "Ain", "": "south and north"}
+    for injected in (False, True):
+        for begin, place in places.items():
+            chosen = [
+                t for t in found["trials"]
+                if t["injected"] == injected and t["pair"].startswith("ain") == (begin == "ain")
+            ]  # fmt: skip
+            if not chosen:
+                continue
+            widths = [median((c["high_ha"] - c["low_ha"]) / 2 for c in t["classes"].values()) for t in chosen]
+            farthest = max(
+                abs(c["net_ha"] - c["true_ha"]) * 2 / (c["high_ha"] - c["low_ha"])
+                for t in chosen
+                for c in t["classes"].values()
+            )
+            body.append(
+                [
+                    "injected" if injected else "none",
+                    place,
+                    str(len(chosen)),
+                    f"{sum(t['covered'] for t in chosen) / len(chosen):.1%}",
+                    f"{median(t['differing_share'] for t in chosen):.1%}",
+                    f"{median(t['counted_share'] for t in chosen):.1%}",
+                    f"{median(t['same_error'] for t in chosen):.2f}",
+                    f"{median(widths):.0f}",
+                    f"{farthest:.2f}",
+                ]
+            )
+    p = found["perturbation"]
+    header = [
+        "change", "place", "trials", "all intervals hold", "pixels that differ", "counted after filters", "ρ",
+        "half-width, ha", "farthest from the truth, half-widths",
+    ]  # fmt: skip
+    return rows(header, body) + (
+        f"\n\nStandard deviations: gain {p['gain']:.0%}, offset {p['offset_dn']:.0f} DN, noise "
+        f"{p['noise_dn']:.0f} DN. Injected squares are {found['injected_px']} px wide. The columns from "
+        "“pixels that differ” to the half-width are medians over trials, the half-width of the median class. "
+        f"Measured at commit {found['commit']}."
+    )
+
+
+def change_boadella() -> str:
+    """Water of the reservoir, hectares, maps against polygons."""
+    found = read("change")["boadella"]
+    dates = ("13 January", "28 January (polygons: 2 February)")
+    body = [
+        [
+            date,
+            *(
+                f"{found[k][i][box]:.1f}"
+                for box in ("image", "box")
+                for k in ("polygons", "map", "missed", "beyond")
+            ),
+        ]
+        for i, date in enumerate(dates)
+    ]
+    gain = [
+        f"{found[k][1][box] - found[k][0][box]:+.1f}" if k in ("polygons", "map") else ""
+        for box in ("image", "box") for k in ("polygons", "map", "missed", "beyond")
+    ]  # fmt: skip
+    header = [
+        "",
+        *(f"{k}, {box}" for box in ("image", "box") for k in ("polygons", "map", "missed", "beyond")),
+    ]
+    return rows(header, [*body, ["net gain", *gain]]) + (
+        f"\n\nOf the map's gain, {found['gained_counted']['image']:.1f} ha count as change to water in the "
+        f"image and {found['gained_counted']['box']:.1f} ha in the box (patches from 0.5 ha)."
+    )
+
+
+def change_inn() -> str:
+    """What differs between two dates of the Inn."""
+    found = read("change")["inn"]
+    named = {k: v for k, v in found["classes"].items() if v["area_a_ha"] + v["area_b_ha"] > 0}
+    body = [[k, *(f"{v[c]:,.1f}" for c in ("area_a_ha", "area_b_ha", "net_ha"))] for k, v in named.items()]
+    return rows(["class", "date 1, ha", "date 2, ha", "net change that counts, ha"], body) + (
+        f"\n\nOf {found['compared_ha']:,.0f} ha, {found['differing_ha'] / found['compared_ha']:.1%} differ "
+        f"and {found['counted_ha'] / found['compared_ha']:.1%} count as change (patches from 0.5 ha)."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -193,6 +277,9 @@ TABLES: dict[str, Callable[[], str]] = {
         precision,
         scene,
         costs,
+        change_trials,
+        change_boadella,
+        change_inn,
     )
 }
 

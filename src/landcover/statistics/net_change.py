@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit  # scipy.stats takes a second to import
 
 from landcover.errors import LandcoverError
 from landcover.legend import Legend
@@ -142,7 +142,7 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
             "mapped_a_ha": mapped[0], "mapped_b_ha": mapped[1], "area_a_ha": a.areas, "area_b_ha": b.areas,
             "net_ha": net, "se_net_ha": np.where(known, se, np.nan),
             "low_net_ha": net - half * se, "high_net_ha": net + half * se,
-            "detectable_ha": (half + norm.ppf(POWER)) * se, "same_error": same,
+            "detectable_ha": (half + ndtri(POWER)) * se, "same_error": same,
         }
     )  # fmt: skip
 
@@ -206,7 +206,7 @@ def _joint(covariance: Floats) -> float:
 
 def _few(blocks: int) -> float:
     """How much wider an interval is that comes from few blocks: Student's t for the normal quantile."""
-    return float(t.ppf(0.975, blocks - 1) / norm.ppf(0.975))
+    return float(stdtrit(blocks - 1, 0.975) / ndtri(0.975))
 
 
 def _same_error(flows: Floats, errors: _Errors) -> float:
