@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from landcover.inference.predict import predict as predict
     from landcover.shares.score import score_files as score
     from landcover.statistics.areas.area import area as area
+    from landcover.statistics.change.change import change as change
+    from landcover.statistics.change.series import series as series
     from landcover.statistics.confrontation.confront import confront as confront
     from landcover.statistics.sampling.propose import propose as propose
     from landcover.statistics.sampling.sample import sample as sample
@@ -44,6 +46,8 @@ _PUBLIC = {
     "territories": "landcover.statistics.territories.territories:territories",
     "sample": "landcover.statistics.sampling.sample:sample",
     "area": "landcover.statistics.areas.area:area",
+    "change": "landcover.statistics.change.change:change",
+    "series": "landcover.statistics.change.series:series",
     "crosswalk": "landcover.statistics.vintages.crosswalk:crosswalk",
     "confront": "landcover.statistics.confrontation.confront:confront",
     "release": "landcover.statistics.vintages.release:release",
@@ -54,6 +58,7 @@ __all__ = [
     "__version__",
     "area",
     "calibrate",
+    "change",
     "confront",
     "crosswalk",
     "cut",
@@ -66,6 +71,7 @@ __all__ = [
     "release",
     "sample",
     "score",
+    "series",
     "territories",
     "train",
 ]

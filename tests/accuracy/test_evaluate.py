@@ -16,7 +16,8 @@ from landcover.imagery.write import write_map
 from landcover.legend import S2GLC
 
 Command = Callable[..., Run]
-FILES = {"evaluation.json", "classes.csv", "images.csv", "confusion.csv", "report.html"}
+CONFUSION = {"confusion.csv", "confusion_blocks.csv"}
+FILES = {"evaluation.json", "classes.csv", "images.csv", "report.html", *CONFUSION}
 
 
 @pytest.fixture
@@ -63,6 +64,11 @@ def test_a_prediction_folder_is_evaluated(small_chips: Path, predictions: Path, 
     assert result.low < result.overall_accuracy < result.high
     assert result.confusion is not None
     assert result.confusion.to_numpy().sum() == labelled.sum()
+    blocks = pd.read_csv(out / "confusion_blocks.csv")
+    assert blocks["block"].nunique() > 2
+    by_class = blocks.pivot_table("pixels", "reference", "map", "sum", fill_value=0)
+    assert by_class.loc["water", "artificial"] == result.confusion.loc["water", "artificial"]
+    assert blocks["pixels"].sum() == labelled.sum()
     assert result.confusion.loc["water", "artificial"] == ((mask == 9) & (mapped == 2)).sum()
     # Every pixel states 222 / 250 and is as often right as the map.
     assert result.ece == pytest.approx(abs(result.overall_accuracy - 222 / 250), abs=1e-6)
@@ -138,7 +144,7 @@ def test_shares_alone_are_scored_and_the_rest_is_said_to_be_absent(
     csv, labels = predictions / "distributions.csv", small_chips / "train_labels.csv"
     out = tmp_path / "out"
     result = landcover.evaluate(csv, labels, out, formula=formula)  # type: ignore[arg-type]
-    assert {p.name for p in out.iterdir()} == FILES - {"confusion.csv"}
+    assert {p.name for p in out.iterdir()} == FILES - CONFUSION
     assert result.confusion is None
     assert np.isnan(result.overall_accuracy)
     assert "There are no maps and no masks" in result.report.read_text()

@@ -20,7 +20,14 @@ from landcover.files import staged, write_text
 from landcover.legend import Legend
 from landcover.shares.score import Formula, Score, score
 
-RESULTS = ("evaluation.json", "classes.csv", "confusion.csv", "images.csv", "report.html")
+RESULTS = (
+    "evaluation.json",
+    "classes.csv",
+    "confusion.csv",
+    "confusion_blocks.csv",
+    "images.csv",
+    "report.html",
+)
 
 
 def evaluate(
@@ -36,7 +43,8 @@ def evaluate(
     predictions : a prediction folder, a folder of maps, one map, or a CSV of shares
     reference : a chips folder, a folder of masks, the mask of one map, or a CSV of shares; it may hold more
         images than are predicted. A legend.toml in it (or in `predictions`) replaces the challenge's legend
-    out : folder for evaluation.json, classes.csv, images.csv, confusion.csv and report.html
+    out : folder for evaluation.json, classes.csv, images.csv, confusion.csv, confusion_blocks.csv and
+        report.html
     overwrite : replace what an earlier evaluation wrote into `out`
     formula : of the score, see `landcover.shares.score.score`
 
@@ -50,8 +58,9 @@ def evaluate(
         result = _assess(inputs, compare(inputs), formula, Path(out) / "report.html")
         _write_csv(folder / "classes.csv", result.classes)
         _write_csv(folder / "images.csv", result.images)
-        if result.confusion is not None:
+        if result.confusion is not None and result.blocks is not None:
             _write_csv(folder / "confusion.csv", result.confusion.add_prefix("map_").reset_index())
+            _write_csv(folder / "confusion_blocks.csv", result.blocks)
         write_text(
             folder / "evaluation.json", json.dumps(summary(result), indent=2, ensure_ascii=False) + "\n"
         )
@@ -93,6 +102,7 @@ def _assess(inputs: Inputs, counts: Counts, formula: Formula, report: Path) -> E
         images=images,
         left_out=[i for i in inputs.ids if not labelled[i]],
         confusion=pd.DataFrame(total.counts, labels, list(legend.label_names)) if met else None,
+        blocks=_block_table({i: counts.met[i] for i in kept if i in counts.met}, blocks, legend),
         overall_accuracy=total.right / total.pixels if total.pixels else math.nan,
         low=low,
         high=high,
@@ -116,6 +126,22 @@ def _class_table(
     return table.assign(
         true_share=true.mean(), predicted_share=predicted.mean(), kl=result.per_class
     ).reset_index(drop=True)
+
+
+def _block_table(
+    met: dict[str, Crossing], blocks: pd.Series[str] | None, legend: Legend
+) -> pd.DataFrame | None:
+    """Crossings of each block, or image where places are not known, one row for each that occurs."""
+    names, parts = list(legend.label_names), []
+    for i, crossing in met.items():
+        row, column = np.nonzero(crossing.counts)
+        part = pd.DataFrame({"reference": np.take(names, row), "map": np.take(names, column)})
+        block = i if blocks is None else blocks[i]
+        parts.append(part.assign(block=block, pixels=crossing.counts[row, column]))
+    if not parts:
+        return None
+    keys = ["block", "reference", "map"]
+    return pd.concat(parts).groupby(keys, sort=False)["pixels"].sum().reset_index()
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

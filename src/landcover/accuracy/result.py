@@ -33,6 +33,7 @@ class Evaluation:
     images : a row per image: sample_id, kl, overall_accuracy, valid_px (labelled pixels in the reference)
     left_out : images without a labelled pixel in the reference
     confusion : pixels by class name, rows reference, columns map
+    blocks : the same block by block (images where places are not known): block, reference, map, pixels
     overall_accuracy, low, high : right pixels over compared pixels, and its 95 % bootstrap interval (NaN with
         a single image or block: nothing varies)
     mean_iou, mean_f1 : over the classes present in reference or map
@@ -50,6 +51,7 @@ class Evaluation:
     images: pd.DataFrame
     left_out: list[str]
     confusion: pd.DataFrame | None
+    blocks: pd.DataFrame | None
     overall_accuracy: float
     low: float
     high: float

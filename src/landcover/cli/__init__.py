@@ -11,6 +11,7 @@ from landcover import __version__
 from landcover.cli import (
     area,
     calibrate,
+    change,
     confront,
     crosswalk,
     cut,
@@ -22,6 +23,7 @@ from landcover.cli import (
     release,
     sample,
     score,
+    series,
     territories,
     train,
 )
@@ -48,6 +50,8 @@ for module in (
     territories,
     sample,
     area,
+    change,
+    series,
     crosswalk,
     confront,
     release,

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 
 from landcover.legend import Legend
-from landcover.report.figures import INK, STYLE, _svg
+from landcover.report.figures import INK, STYLE, inline_svg
 from landcover.report.page import Figure, number
 
 MISSING = "#d5d8dd"  # of territories without a value, hatched besides
@@ -58,7 +58,7 @@ def choropleth(
             )
             axes.set_title(str(name))
         described = "; ".join(f"{n} {_range(table[n].to_numpy(float), spec)}" for n in table)
-        return _svg(canvas, f"Map of territories, {title}: {described}", caption)
+        return inline_svg(canvas, f"Map of territories, {title}: {described}", caption)
 
 
 def territory_bars(shares: pd.DataFrame, legend: Legend, caption: str = "") -> Figure:
@@ -100,7 +100,9 @@ def territory_bars(shares: pd.DataFrame, legend: Legend, caption: str = "") -> F
             loc="outside upper left", ncols=min(8, max(len(drawn), 1)), fontsize=8.5, columnspacing=1.2
         )
         largest = ", ".join(f"{n} mostly {row.idxmax()}" for n, row in shares.dropna().head(5).iterrows())
-        return _svg(canvas, f"Stacked bars of class shares of {len(shares)} territories: {largest}", caption)
+        return inline_svg(
+            canvas, f"Stacked bars of class shares of {len(shares)} territories: {largest}", caption
+        )
 
 
 def _draw(

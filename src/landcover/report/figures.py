@@ -77,7 +77,7 @@ def share_scatter(true: pd.DataFrame, predicted: pd.DataFrame, legend: Legend, c
         canvas.supxlabel("true share", fontsize=10)
         canvas.supylabel("predicted share", fontsize=10)
         names = ", ".join(c.name for c in drawn)
-        return _svg(canvas, f"Scatter charts of predicted against true share for {names}", caption)
+        return inline_svg(canvas, f"Scatter charts of predicted against true share for {names}", caption)
 
 
 def confusion_heat(confusion: pd.DataFrame, caption: str = "") -> Figure:
@@ -116,7 +116,7 @@ def confusion_heat(confusion: pd.DataFrame, caption: str = "") -> Figure:
         recall = ", ".join(
             f"{name} {share[i, i]:.0%}" for i, name in enumerate(confusion.index) if total[i, 0] > 0
         )
-        return _svg(canvas, f"Confusion matrix in row percentages; rightly mapped: {recall}", caption)
+        return inline_svg(canvas, f"Confusion matrix in row percentages; rightly mapped: {recall}", caption)
 
 
 def reliability(bins: pd.DataFrame, caption: str = "") -> Figure:
@@ -153,7 +153,7 @@ def reliability(bins: pd.DataFrame, caption: str = "") -> Figure:
             f"{c:.0%} stated {a:.0%} observed"
             for c, a in zip(full["confidence"], full["accuracy"], strict=True)
         )
-        return _svg(canvas, f"Reliability curve: {points}", caption)
+        return inline_svg(canvas, f"Reliability curve: {points}", caption)
 
 
 def intervals(table: pd.DataFrame, xlabel: str, caption: str = "") -> Figure:
@@ -192,7 +192,7 @@ def intervals(table: pd.DataFrame, xlabel: str, caption: str = "") -> Figure:
         axes.set_xlabel(xlabel)
         axes.grid(True, axis="x")
         words = ", ".join(f"{n} {v:.4f}" for n, v in zip(table["name"], table["value"], strict=True))
-        return _svg(canvas, f"Values with intervals: {words}", caption)
+        return inline_svg(canvas, f"Values with intervals: {words}", caption)
 
 
 def curves(history: pd.DataFrame, caption: str = "") -> Figure:
@@ -227,10 +227,10 @@ def curves(history: pd.DataFrame, caption: str = "") -> Figure:
             alt += f", best validation KL {best:.4f} in epoch {epoch}"
         for axes in grid:
             axes.grid(True)
-        return _svg(canvas, alt, caption)
+        return inline_svg(canvas, alt, caption)
 
 
-def _svg(canvas: Canvas, alt: str, caption: str) -> Figure:
+def inline_svg(canvas: Canvas, alt: str, caption: str) -> Figure:
     buffer = StringIO()
     # The text alternative as salt keeps the ids of several charts on one page apart.
     with matplotlib.rc_context({"svg.hashsalt": alt}):

@@ -1,0 +1,190 @@
+"""Tables on the model, its scores and its speed, from results/*.json."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from result_files import interval, read, rows
+
+TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
+EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
+NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
+DECODERS = ("counts", "mean", "calibrated")
+PARTS = ("val", "test", "elsewhere")
+
+
+def box_scores() -> str:
+    """KL of the box by part and decoder."""
+    found = read("box")
+    scores = found["models"][0]["scores"]
+    body = [
+        [part, *(interval(scores[part][d]) for d in DECODERS), scores[part]["mean"]["resampled"]]
+        for part in PARTS
+    ]
+    return rows(["part", *DECODERS, "drawn"], body) + f"\n\nScored at commit {found['commit']}."
+
+
+def box_differences() -> str:
+    """Paired differences of the other decoders to the box's own."""
+    scores = read("box")["models"][0]["scores"]
+    own = scores["test"]["decoder"]
+    others = [d for d in DECODERS if d != own]
+    body = [[p, *(interval(scores[p][f"{d} − {own}"], "+") for d in others)] for p in PARTS]
+    return rows(["part", *(f"{d} − {own}" for d in others)], body)
+
+
+def box_accuracy() -> str:
+    """Accuracy of the box's maps by part."""
+    scores = read("box")["models"][0]["scores"]
+    body = []
+    for part in PARTS:
+        accuracy, low, high = scores[part]["overall_accuracy"]
+        measures = [f"{scores[part][k]:.3f}" for k in ("mean_iou", "ece")]
+        body.append([part, f"{accuracy:.3f} ({low:.3f} to {high:.3f})", *measures])
+    return rows(["part", "overall accuracy", "mean IoU", "calibration error"], body)
+
+
+def box_classes() -> str:
+    """What each class adds to the KL, by part."""
+    scores = read("box")["models"][0]["scores"]
+    own = scores["test"]["decoder"]
+    names = list(scores["test"][own]["per_class"])
+    body = [[n, *(f"{scores[p][own]['per_class'][n]:.4f}" for p in PARTS)] for n in names]
+    return rows(["class", *PARTS], body)
+
+
+def box_seeds() -> str:
+    """The box's recipes with three seeds; minutes are those of both steps."""
+    body = []
+    models = read("box")["models"]
+    for model in models:
+        run, scores = model["run"], model["scores"]
+        body.append(
+            [
+                str(model["recipe"]["seed"]),
+                *(f"{scores[p][scores[p]['decoder']]['kl']:.4f}" for p in PARTS),
+                f"{scores['test']['overall_accuracy'][0]:.3f}",
+                f"{(run['start']['run']['wall_time_s'] + run['wall_time_s']) / 60:.1f}",
+                str(run["commit"])[:12],
+            ]
+        )
+    middle = [median(m["scores"][p][m["scores"][p]["decoder"]]["kl"] for m in models) for p in PARTS]
+    body.append(["median", *(f"{v:.4f}" for v in middle), "", "", ""])
+    header = ["seed", *(f"KL {p}" for p in PARTS), "accuracy test", "minutes of training", "commit"]
+    return rows(header, body)
+
+
+def finetune() -> str:
+    """Ten labelled chips of a new place."""
+    found = read("finetune")
+    body = [[k, interval(v), f"{v['overall_accuracy']:.3f}"] for k, v in found["scores"].items()]
+    n = len(found["scored"])
+    table = rows([f"{len(found['labelled'])} chips", f"KL on {n} others", "overall accuracy"], body)
+    return table + f"\n\nMeasured at commit {found['commit']}."
+
+
+def precision() -> str:
+    """bf16 against float32."""
+    found = read("precision")
+    same = found["two_runs_identical"]
+    body = [
+        ["largest difference of any share, bf16 and float32", f"{found['largest_share_difference']:.5f}"],
+        *([f"CSV and maps of two runs identical, {p}", "yes" if ok else "no"] for p, ok in same.items()),
+    ]
+    return rows([f"{found['chips']} test chips", ""], body) + f"\n\nMeasured at commit {found['commit']}."
+
+
+def perturbations() -> str:
+    """The score on images unlike those of training."""
+    found = read("perturbations")
+    body = [[t, interval(f), f"{f['images_warned_of']} of {found['images']}"] for t, f in found["kl"].items()]
+    return rows(["change", "KL", "warned of"], body) + (
+        f"\n\nMean over the changes {found['mean']:.4f}, {found['times_clean']:.1f} times the KL without. "
+        f"Measured at commit {found['commit']}."
+    )
+
+
+def scene() -> str:
+    """Whole scenes: speed and memory of every way."""
+    found, body = read("scene"), []
+    for run, ways in found["runs"].items():
+        network, side = run.split(":")
+        for way, figures in ways.items():
+            if "failed" in figures:
+                body.append([NETWORKS[network], side, way, "failed", *[""] * 6])
+                continue
+            alone = ways.get(way.replace("landcover", "engine alone"), figures)["seconds"]
+            agreement, difference = figures.get("agreement"), figures.get("share_difference")
+            if network == "unet31":  # its weights are random
+                agreement = difference = None
+            body.append(
+                [
+                    NETWORKS[network],
+                    side,
+                    way,
+                    f"{figures['seconds']:.1f}",
+                    f"{figures['mpx_per_second']:.2f}",
+                    f"{alone / figures['seconds']:.2f}" if way.startswith("landcover") else "",
+                    f"{figures['cpu_seconds']:.0f}",
+                    f"{figures['peak_mib']:,.0f}",
+                    "" if agreement is None else f"{agreement:.2%}",
+                    "" if difference is None else f"{difference:.4f}",
+                ]
+            )
+    header = [
+        "network", "side, px", "way", "seconds", "Mpx/s", "of the engine's speed", "processor, s",
+        "peak, MiB", "same pixels", "share off by",
+    ]  # fmt: skip
+    machine, large, best = found["machine"], found["runs"]["box:10980"]["engine alone bf16"], read("peak")
+    peaks = ", ".join(
+        f"{found['runs'][run]['engine alone bf16']['tera_operations_per_second'] / best['bf16_peak']:.0%} "
+        f"({NETWORKS[run.split(':')[0]]})"
+        for run in ("box:10980", "unet31:10980")
+    )
+    return (
+        rows(header, body)
+        + f"\n\nOverlap costs {large['overlap_cost']:.1%} of the largest scene. Of the processor's bf16 "
+        + f"matrix peak, {best['bf16_peak']:.1f} · 10¹² operations a second (benchmarks/peak.py, at "
+        + f"{best['commit']}), the engine alone reaches {peaks}. "
+        + f"Measured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores."
+    )
+
+
+def overhead() -> str:
+    """Processor time of predict beside the engine."""
+    found, body = read("overhead"), []
+    for side, ways in found["sides"].items():
+        for way, commit in found["commits"].items():
+            figures = ways[way]
+            body.append(
+                [
+                    side,
+                    f"{way} ({commit})",
+                    f"{figures['processor_s'] - ways['engine']['processor_s']:.1f}",
+                    f"{figures['tail_s']:.1f}",
+                    f"{figures['tail_in_one_thread_s']:.1f}",
+                    f"{figures['peak_mib']:,.0f}",
+                ]
+            )
+    header = ["side, px", "", "beside the engine, s", "tail, s", "of it in one thread, s", "peak, MiB"]
+    machine = found["machine"]
+    return rows(header, body) + (
+        f"\n\nProcessor seconds, medians of {found['rounds']} runs, in float32 on {machine['processor']}, "
+        f"{machine['cores']} cores."
+    )
+
+
+def costs() -> str:
+    """What a map of a territory costs at the measured speed."""
+    speed = read("scene")["runs"]["box:10980"]["landcover bf16"]["mpx_per_second"]
+    body = []
+    for name, area in TERRITORIES.items():
+        hours = area * 1e4 / (speed * 1e6) / 3600
+        for times, often in ((1, "yearly"), (12, "monthly")):
+            euro = hours * times * EURO_AN_HOUR
+            body.append([name, often, f"{area * times / 100:,.0f}", f"{hours * times:.1f}", f"{euro:.2f} €"])
+    header = ["territory at 10 m", "maps", "Mpx a year", "hours of one machine a year", "a year"]
+    return rows(header, body) + (
+        f"\n\nAt {speed:.1f} Mpx/s, with two cores at {EURO_AN_HOUR:.2f} € an hour; finding, downloading and "
+        "storing the images, which costs more, is not in it."
+    )

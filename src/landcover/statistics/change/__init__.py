@@ -1,0 +1,1 @@
+"""Change between two maps, and series of many."""

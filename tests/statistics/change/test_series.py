@@ -1,0 +1,102 @@
+"""Maps of many dates: tables that add up, trajectories, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Run, is_one_line
+from shapely import box
+from statistics_maps import UTM, blobs
+
+import landcover
+from landcover.imagery.area import pixel_areas
+from landcover.imagery.write import write_map
+from landcover.legend import S2GLC
+
+WEST, NORTH = 600_000, 5_100_000
+
+
+@pytest.fixture
+def zones(tmp_path: Path) -> Path:
+    """Two territories that cover the maps, and one elsewhere."""
+    boxes = [(0, 0, 333, 900), (333, 0, 700, 900), (5000, 0, 6000, 900)]
+    shapes = [box(WEST + x, NORTH - y2, WEST + x2, NORTH - y) for x, y, x2, y2 in boxes]
+    table = geopandas.GeoDataFrame(
+        {"code": ["02", "01", "99"], "nom": list("ABC")}, geometry=shapes, crs=32631
+    )
+    table.to_file(tmp_path / "zones.gpkg")
+    return tmp_path / "zones.gpkg"
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> list[Path]:
+    """Maps of three dates."""
+    paths = [tmp_path / f"{year}.tif" for year in (2018, 2021, 2024)]
+    for seed, path in enumerate(paths):
+        write_map(path, blobs(seed), S2GLC, UTM)
+    return paths
+
+
+def test_a_row_for_each_territory_date_and_class(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    found = landcover.series(maps, zones, tmp_path / "series.csv", ["2018", "2021", "2024"]).shares
+    assert list(found.columns) == ["code", "name", "date", "class", "area_ha", "share"]
+    assert len(found) == 3 * 3 * len(S2GLC.classes)
+    assert list(found["code"].unique()) == ["02", "01", "99"]
+    areas = pixel_areas(UTM, range(90), range(70))
+    inside = found[found["code"] != "99"].groupby(["date", "class"])["area_ha"].sum()
+    for seed, date in enumerate(("2018", "2021", "2024")):
+        assert inside[date, "water"] == pytest.approx(areas[blobs(seed) == 9].sum(), rel=1e-6)
+    sums = found.groupby(["code", "date"])["share"].sum(min_count=1)
+    assert np.allclose(sums.drop("99"), 1)
+    assert sums["99"].isna().all()
+    again = pd.read_csv(tmp_path / "series.csv", dtype={"code": str})
+    assert np.allclose(again["area_ha"], found["area_ha"])
+
+
+def test_trajectories_are_the_sequences_of_the_pixels(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    found = landcover.series(maps, zones, tmp_path / "s.parquet", ["a", "b", "c"])
+    table = pd.read_parquet(tmp_path / "s_trajectories.parquet").set_index("trajectory")
+    one, two, three = (blobs(seed) for seed in range(3))
+    areas = pixel_areas(UTM, range(90), range(70))
+    steady = (one == 3) & (two == 3) & (three == 3)
+    back = (one == 3) & (two == 9) & (three == 3)
+    assert table.loc["cultivated > cultivated > cultivated", "pixels"] == steady.sum()
+    assert table.loc["cultivated > water > cultivated", "area_ha"] == pytest.approx(areas[back].sum())
+    assert table.loc["cultivated > water > cultivated", "changes"] == 2
+    assert table["area_ha"].sum() == pytest.approx(areas.sum())
+    assert table["area_ha"].is_monotonic_decreasing
+    assert len(found.trajectories) == len(
+        np.unique(np.stack([one, two, three], axis=-1).reshape(-1, 3), axis=0)
+    )
+
+
+def test_maps_are_put_in_the_order_of_their_dates(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    forth = landcover.series(maps, zones, tmp_path / "f.csv", ["1", "2", "3"])
+    back = landcover.series(maps[::-1], zones, tmp_path / "b.csv", ["3", "2", "1"])
+    pd.testing.assert_frame_equal(forth.shares, back.shares)
+    pd.testing.assert_frame_equal(forth.trajectories, back.trajectories)
+
+
+def test_a_geopackage_has_the_shapes(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    landcover.series(maps[:2], zones, tmp_path / "s.gpkg", ["1", "2"])
+    table = geopandas.read_file(tmp_path / "s.gpkg")
+    assert len(table) == 3 * 2 * len(S2GLC.classes)
+    assert (tmp_path / "s_trajectories.csv").exists()
+
+
+def test_what_can_not_be_tabulated_is_one_line(
+    tmp_path: Path, maps: list[Path], zones: Path, run: Callable[..., Run]
+) -> None:
+    end = ("--zones", zones, "--out", tmp_path / "s.csv")
+    assert is_one_line(run("series", *maps, *end), "--dates")
+    assert is_one_line(run("series", *maps, *end, "--dates", "1,2"), "holds 2")
+    assert is_one_line(run("series", *maps, *end, "--dates", "1,2,2"), "the date 2 twice")
+    assert is_one_line(run("series", maps[0], *end, "--dates", "1"), "maps: are 1")
+    write_map(maps[1], blobs(1, (90, 71)), S2GLC, UTM)
+    assert is_one_line(run("series", *maps, *end, "--dates", "1,2,3"), "90 × 71 px")
+    assert not list(tmp_path.glob("s*.csv"))
