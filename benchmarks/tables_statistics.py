@@ -350,3 +350,51 @@ def change_inn() -> str:
         f"\n\nOf {found['compared_ha']:,.0f} ha, {found['differing_ha'] / found['compared_ha']:.1%} differ "
         f"and {found['counted_ha'] / found['compared_ha']:.1%} count as change (patches from 0.5 ha)."
     )
+
+
+def tour_areas() -> str:
+    """Areas of ain_west: of the map, estimated, and true."""
+    found = read("tour")
+    body = [
+        [
+            c["class"],
+            f"{c['map_ha']:,.0f}",
+            f"{c['area_ha']:,.0f}",
+            f"{c['low_ha']:,.0f} to {c['high_ha']:,.0f}",
+            c["flag"],
+            f"{c['true_ha']:,.0f}",
+            "yes" if c["low_ha"] <= c["true_ha"] <= c["high_ha"] else "no",
+        ]
+        for c in found["classes"]
+    ]
+    header = ["class", "map, ha", "estimate, ha", "95 % interval", "flag", "mask, ha", "held"]
+    overall, flags = found["overall"], found["flags"]
+    return rows(header, body) + (
+        f"\n\nFrom {found['points']} labelled points; overall accuracy {overall['value']:.3f} "
+        f"({overall['low']:.3f} to {overall['high']:.3f}). By commune: "
+        + ", ".join(f"{n} numbers to {k}" for k, n in flags.items())
+        + f". Made at commit {found['commit']}."
+    )
+
+
+def tour_communes() -> str:
+    """Shares of the communes that ain_west shows most of."""
+    found = read("tour")
+    names = ("artificial", "cultivated", "broadleaf", "coniferous", "herbaceous", "water")
+    body = [
+        [
+            c["code"],
+            c["name"],
+            f"{c['area_ha']:,.0f}",
+            f"{c['no_data_share']:.1%}",
+            *(f"{c[f'{n}_share']:.1%}" for n in names),
+        ]
+        for c in found["shown"]
+    ]
+    before, after = found["vintages"]["rows"]
+    hectares = found["vintages"]["hectares"]
+    return rows(["code", "commune", "area, ha", "no data", *names], body) + (
+        f"\n\n{found['communes']['ain']} communes are on ain.tif and {found['communes']['ain_west']} on "
+        f"ain_west.tif, at least in part. In the communes of 2024 the table of ain.tif has {after} rows instead of "
+        f"{before} and {hectares[1]:,.3f} ha of classes instead of {hectares[0]:,.3f}."
+    )

@@ -12,6 +12,7 @@ from landcover.legend import Legend
 from landcover.report.choropleth import choropleth, territory_bars
 from landcover.report.page import Fact, Section, Table, number, swatches, write_page
 
+LEAST = 0.001  # share of a class in some territory, to get a map
 MOST_MISSING = 0.5  # share of a territory without data, above which no map of shares colours it
 MOST_BARS = 30
 MOST_ROWS = 500
@@ -33,7 +34,7 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
     names = list(legend.label_names)
     shares = table[[f"{n}_share" for n in names]].set_axis(names, axis=1)
     hectares = pd.Series({n: table[f"{n}_ha"].sum() for n in names})
-    there = [n for n in names if hectares[n] > 0]
+    there = [n for n in names if shares[n].max() >= LEAST]
     mapped = table[table["mapped_ha"] > 0]
     x0, y0, x1, y1 = (mapped if len(mapped) else table).total_bounds
     around = table.cx[x0:x1, y0:y1]
@@ -69,7 +70,8 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
             Section(
                 "Where each class is",
                 "The share of each class in what is mapped of a territory. Each map has a scale of its own. "
-                "Hatched: more than half of the territory is not mapped.",
+                "Hatched: more than half of the territory is not mapped. Classes below 0.1\u00a0% everywhere "
+                "are left out.",
                 [choropleth(around, shares.where(seen).loc[around.index, there], "share of each class")]
                 if there
                 else [],
