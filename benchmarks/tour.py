@@ -77,7 +77,7 @@ def tour(folder: Path) -> dict[str, Any]:
         "points": whole.points,
         "overall": whole.overall,
         "classes": [{**row, "true_ha": known[row["class"]]} for row in whole.table.to_dict("records")],
-        "flags": parts.table["flag"].value_counts().to_dict(),
+        "flags": parts.table.loc[parts.table["mapped_share"] > 0, "flag"].value_counts().to_dict(),
         "notes": [*whole.notes, *parts.notes],
         "communes": {scene: len(t) for scene, t in zip(tables, both, strict=True)},
         "shown": both[1].nlargest(SHOWN, "mapped_ha").drop(columns="geometry").to_dict("records"),
