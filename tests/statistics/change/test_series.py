@@ -16,7 +16,7 @@ from statistics_maps import UTM, blobs
 import landcover
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.write import write_map
-from landcover.legend import S2GLC
+from landcover.legend import S2GLC, LandClass, Legend
 
 WEST, NORTH = 600_000, 5_100_000
 
@@ -100,3 +100,16 @@ def test_what_can_not_be_tabulated_is_one_line(
     write_map(maps[1], blobs(1, (90, 71)), S2GLC, UTM)
     assert is_one_line(run("series", *maps, *end, "--dates", "1,2,3"), "90 × 71 px")
     assert not list(tmp_path.glob("s*.csv"))
+
+
+def test_twelve_maps_of_a_long_legend_keep_their_sequences(tmp_path: Path, zones: Path) -> None:
+    """45 codes and 12 dates are more sequences than a number of 64 bits tells apart."""
+    long = Legend("long", tuple(LandClass(c, f"c{c}", f"c{c}", f"#0000{c:02x}", c > 0) for c in range(45)))
+    layers = np.random.default_rng(0).integers(0, 45, (12, 2, 3), np.uint8)
+    paths = [tmp_path / f"{i:02}.tif" for i in range(12)]
+    for path, pixels in zip(paths, layers, strict=True):
+        write_map(path, pixels, long, UTM)
+    dates = [f"{2000 + i}" for i in range(12)]
+    found = landcover.series(paths, zones, tmp_path / "s.csv", dates).trajectories
+    true = {" > ".join(f"c{c}" for c in row) for row in layers.reshape(12, -1).T}
+    assert set(found["trajectory"]) == true

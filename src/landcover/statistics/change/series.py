@@ -27,7 +27,7 @@ from landcover.statistics.coverage import tabulate
 from landcover.statistics.tables import check_table, facts, vintage, write_table
 from landcover.statistics.zones import read_zones
 
-MOST_MAPS = 12  # sequences of more are numbers beyond 64 bits with a legend of 40 classes
+MOST_MAPS = 12  # memory grows with the number of sequences
 MOST_SEQUENCES = 1000  # in the table of trajectories
 
 
@@ -166,37 +166,25 @@ def _in_order(table: pd.DataFrame, zones: Any, legend: Legend) -> pd.DataFrame:
 
 
 def _trajectories(maps: Sequence[Codes], place: Place, legend: Legend, when: Sequence[str]) -> pd.DataFrame:
-    """Count the sequences of classes; each is a number with a digit a date, in the base of the classes."""
-    names = _names(legend)
-    codes = sorted(names)
-    digit = np.zeros(256, np.int64)
-    digit[codes] = np.arange(len(codes))
+    """Count the sequences of classes."""
     height, width = maps[0].source.shape
-    step, counts = min(STRIP_ROWS, max(1, STRIP_PX // width)), pd.DataFrame(columns=["pixels", "area_ha"])
+    step, counts = min(STRIP_ROWS, max(1, STRIP_PX // width)), pd.DataFrame()
+    dates = list(range(len(maps)))
     for y in range(0, height, step):
         rows = min(step, height - y)
-        sequence = np.zeros((rows, width), np.int64)
-        for codes_of in maps:
-            sequence = sequence * len(codes) + digit[codes_of.read(Window(0, y, width, rows))]
+        window = Window(0, y, width, rows)
+        at, sequences = _sequences([codes.read(window).ravel() for codes in maps])
         areas = pixel_areas(place, np.arange(y, y + rows), np.arange(width))
         assert areas is not None, "the place was checked"
-        found, at = np.unique(sequence, return_inverse=True)
-        strip = pd.DataFrame(
-            {"pixels": np.bincount(at.ravel()), "area_ha": np.bincount(at.ravel(), areas.ravel())},
-            index=found,
-        )
-        counts = strip if counts.empty else counts.add(strip, fill_value=0)
-    counts = counts.sort_index().sort_values("area_ha", ascending=False, kind="stable")
-    numbers = counts.index.to_numpy(np.int64)
-    classes = {}
-    for date in reversed(when):
-        classes[date] = [names[codes[i]] for i in numbers % len(codes)]
-        numbers = numbers // len(codes)
-    table = pd.DataFrame({d: classes[d] for d in when})
+        strip = pd.DataFrame(sequences, columns=dates)
+        strip["pixels"], strip["area_ha"] = np.bincount(at), np.bincount(at, areas.ravel())
+        counts = pd.concat([counts, strip]).groupby(dates, as_index=False).sum()
+    counts = counts.sort_values("area_ha", ascending=False, kind="stable", ignore_index=True)
+    names = _names(legend)
+    table = pd.DataFrame({d: counts[i].map(names) for i, d in enumerate(when)})
     changes = sum((table[a] != table[b]).astype(int) for a, b in pairwise(when))
     table.insert(0, "trajectory", table.agg(" > ".join, axis=1))
-    table["changes"], table["pixels"] = changes, counts["pixels"].to_numpy(np.int64)
-    table["area_ha"] = counts["area_ha"].to_numpy()
+    table["changes"], table["pixels"], table["area_ha"] = changes, counts["pixels"], counts["area_ha"]
     if len(table) <= MOST_SEQUENCES:
         return table
     rest = table.iloc[MOST_SEQUENCES:]
@@ -206,3 +194,23 @@ def _trajectories(maps: Sequence[Codes], place: Place, legend: Legend, when: Seq
         "area_ha": rest["area_ha"].sum(),
     }
     return pd.concat([table.iloc[:MOST_SEQUENCES], pd.DataFrame([other])], ignore_index=True)
+
+
+def _sequences(
+    layers: Sequence[npt.NDArray[np.uint8]],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """The sequences of codes that pixels go through: which one each pixel has, and all of them.
+
+    They are numbered anew with every date, so that no number is larger than 256 times the pixels.
+
+    Examples
+    --------
+    >>> at, found = _sequences([np.array([2, 2, 3], np.uint8), np.array([9, 9, 2], np.uint8)])
+    >>> at.tolist(), found.tolist()
+    ([0, 0, 1], [[2, 9], [3, 2]])
+    """
+    at, found = np.zeros(layers[0].size, np.int64), np.zeros((1, 0), np.uint8)
+    for codes in layers:
+        at, longer = pd.factorize(at * 256 + codes)
+        found = np.column_stack([found[longer // 256], (longer % 256).astype(np.uint8)])
+    return at, found
