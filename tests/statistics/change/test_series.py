@@ -44,7 +44,8 @@ def maps(tmp_path: Path) -> list[Path]:
 
 def test_a_row_for_each_territory_date_and_class(tmp_path: Path, maps: list[Path], zones: Path) -> None:
     found = landcover.series(maps, zones, tmp_path / "series.csv", ["2018", "2021", "2024"]).shares
-    assert list(found.columns) == ["code", "name", "date", "class", "area_ha", "share"]
+    wanted = ["code", "name", "date", "class", "area_ha", "share", "mapped_ha", "no_data_share"]
+    assert list(found.columns) == wanted
     assert len(found) == 3 * 3 * len(S2GLC.classes)
     assert list(found["code"].unique()) == ["02", "01", "99"]
     areas = pixel_areas(UTM, range(90), range(70))
@@ -56,6 +57,27 @@ def test_a_row_for_each_territory_date_and_class(tmp_path: Path, maps: list[Path
     assert sums["99"].isna().all()
     again = pd.read_csv(tmp_path / "series.csv", dtype={"code": str})
     assert np.allclose(again["area_ha"], found["area_ha"])
+
+
+def test_shares_are_those_of_territories_whatever_is_hidden(
+    tmp_path: Path, maps: list[Path], zones: Path
+) -> None:
+    pixels = blobs(1)
+    pixels[:40], pixels[40:45] = 1, 0  # clouds, no data
+    write_map(maps[1], pixels, S2GLC, UTM)
+    found = landcover.series(maps[:2], zones, tmp_path / "s.csv", ["1", "2"]).shares
+    for path, date in zip(maps, ("1", "2"), strict=False):
+        one = landcover.territories(path, zones, tmp_path / f"{date}.csv").set_index("code")
+        ours = found[found["date"] == date].set_index(["class", "code"])
+        for name in S2GLC.label_names:
+            for unit, theirs in (("area_ha", "ha"), ("share", "share")):
+                there = one["mapped_ha"] > 0
+                assert np.allclose(ours.loc[name, unit][there], one[f"{name}_{theirs}"][there])
+        for column in ("mapped_ha", "no_data_share"):
+            assert np.allclose(ours.loc["water", column], one[column])
+        assert ours.loc["clouds", "share"].isna().all()
+    hidden = found[(found["date"] == "2") & (found["code"] != "99")]
+    assert hidden["no_data_share"].to_numpy() == pytest.approx(0.5, abs=1e-4)
 
 
 def test_trajectories_are_the_sequences_of_the_pixels(tmp_path: Path, maps: list[Path], zones: Path) -> None:

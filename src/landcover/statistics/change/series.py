@@ -23,7 +23,7 @@ from landcover.imagery.maps import Codes, open_codes
 from landcover.legend import Legend
 from landcover.statistics.change.comparable import check_comparable
 from landcover.statistics.change.pair import STRIP_PX, STRIP_ROWS, same_grid
-from landcover.statistics.coverage import tabulate
+from landcover.statistics.coverage import missing_share, tabulate, zone_areas
 from landcover.statistics.tables import check_table, facts, vintage, write_table
 from landcover.statistics.zones import read_zones
 
@@ -37,8 +37,10 @@ class Series:
 
     Attributes
     ----------
-    shares : code, name, date, class, area_ha, share (of the territory's area within the map); by territory
-        in the order of the file, date, class of the legend
+    shares : code, name, date, class, area_ha, share, mapped_ha, no_data_share; by territory in the order of
+        the file, date, class of the legend. As in `landcover territories`, share is of mapped_ha, what has
+        data in the territory at that date (NaN without any, and for classes that say nothing of the ground),
+        and no_data_share of the territory's area: clouds, no data, and what lies outside the map
     trajectories : trajectory ("cultivated > artificial"), a column per date, changes, pixels, area_ha;
         largest first; the last row sums the others where there are over 1000
     notes : what the reader has to know
@@ -159,8 +161,14 @@ def _in_order(table: pd.DataFrame, zones: Any, legend: Legend) -> pd.DataFrame:
     keys = [list(zones["code"]), sorted(table["date"].unique()), names]
     full = pd.MultiIndex.from_product(keys, names=["code", "date", "class"])
     area = table.groupby(["code", "date", "class"])["area_ha"].sum().reindex(full, fill_value=0.0)
-    whole = area.groupby(["code", "date"], sort=False).transform("sum")
-    found = pd.DataFrame({"area_ha": area, "share": area / whole.where(whole > 0)}).reset_index()
+    ground = area.where(full.get_level_values("class").isin(legend.label_names))
+    mapped = ground.groupby(["code", "date"], sort=False).transform("sum")
+    found = pd.DataFrame({"area_ha": area, "share": ground / mapped.where(mapped > 0), "mapped_ha": mapped})
+    found = found.reset_index()
+    found["no_data_share"] = missing_share(
+        found["mapped_ha"],
+        found["code"].map(dict(zip(zones["code"], zone_areas(zones.geometry), strict=True))),
+    )
     found.insert(1, "name", found["code"].map(dict(zip(zones["code"], zones["name"], strict=True))))
     return found
 
