@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import Run, is_one_line
 from shapely import box
-from statistics_maps import UTM, blobs
+from statistics_maps import UTM, blobs, folder_of
 
 import landcover
 from landcover.imagery.area import pixel_areas
@@ -109,6 +109,21 @@ def test_a_geopackage_has_the_shapes(tmp_path: Path, maps: list[Path], zones: Pa
     table = geopandas.read_file(tmp_path / "s.gpkg")
     assert len(table) == 3 * 2 * len(S2GLC.classes)
     assert (tmp_path / "s_trajectories.csv").exists()
+
+
+def test_models_that_differ_are_found_though_the_first_map_tells_none(
+    tmp_path: Path, maps: list[Path], zones: Path, run: Callable[..., Run]
+) -> None:
+    models = [{"model": {"file": "m.onnx", "sha256": letter * 64}} for letter in "ab"]
+    told = [folder_of(tmp_path / f"{i}", model, i) for i, model in enumerate(models)]
+    end = ("--zones", zones, "--out", tmp_path / "s.csv", "--dates", "1,2,3")
+    assert is_one_line(run("series", maps[0], *told, *end), "--allow model")
+    done = run("series", maps[0], *told, *end, "--allow", "model")
+    assert done.code == 0
+    assert "2018.tif: no predict.json tells its model" in done.err
+    assert (
+        "x.tif was made with model m.onnx (bbbbbbbbbbbb), x.tif with model m.onnx (aaaaaaaaaaaa)" in done.err
+    )
 
 
 def test_what_can_not_be_tabulated_is_one_line(
