@@ -23,6 +23,7 @@ from landcover.statistics.tables import read_table
 LEVEL = 0.95  # of the intervals, for all classes of a territory at once
 POWER = 0.8  # with which the minimum detectable change is found
 LEAST_BLOCKS = 5
+MOST_CONDITION = 30  # of the matrix that is inverted: by so much it may enlarge an error in mapped areas
 DRAWS = 20_000
 Floats = npt.NDArray[np.float64]
 
@@ -114,6 +115,10 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
     quantile, for few blocks. The minimum detectable change is (q + 0.84) · se: a true change of that size is
     told from 0 in 80 % of cases.
 
+    A class that the model hardly ever finds can't be corrected (`correctable`): its area is NaN, and what is
+    mapped as it, or is it in the blocks, is left out of all the above. So the other classes hold what of it
+    was mapped as them.
+
     Parameters
     ----------
     flows : hectares, classes of the first map × classes of the second
@@ -127,6 +132,15 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
         either, nor has any where the two maps are equal
     """
     mapped = flows.sum(axis=1), flows.sum(axis=0)
+    kept = correctable(before) & correctable(after)
+    if not kept.all():
+        own = flows[np.ix_(kept, kept)]
+        one = before[:, kept][:, :, kept]
+        other = one if after is before else after[:, kept][:, :, kept]
+        found = corrected(own, pixels, one, other).set_axis(np.flatnonzero(kept), axis=0)
+        return found.reindex(range(len(kept))).assign(
+            mapped_a_ha=mapped[0], mapped_b_ha=mapped[1], same_error=found["same_error"].iloc[0]
+        )
     a, b = (_Errors.of(m, k, pixels) for m, k in zip(mapped, (before, after), strict=True))
     same = _same_error(flows, a) if before is after else 0.0
     # (pᵀ)⁻¹ is the same on both sides of what is correlated, as that is one model's
@@ -145,6 +159,36 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
             "detectable_ha": (half + ndtri(POWER)) * se, "same_error": same,
         }
     )  # fmt: skip
+
+
+def correctable(blocks: Floats) -> npt.NDArray[np.bool_]:
+    """Classes whose areas the confusion of blocks (blocks × reference × map) can correct.
+
+    Where a class is never mapped, p can't be inverted: any area of it gives the same map. Where it hardly
+    ever is, its inverse enlarges chance beyond reason. So long as the condition number of p is over
+    `MOST_CONDITION`, the class that is rightly mapped least is left out.
+
+    Examples
+    --------
+    >>> correctable(np.array([[[90.0, 10, 0], [10, 90, 0], [5, 5, 0]]]))
+    array([ True,  True, False])
+    """
+    kept = np.ones(blocks.shape[1], np.bool_)
+    whole = blocks.sum(axis=0)
+    while np.linalg.cond(p := _mapped_as(whole[np.ix_(kept, kept)])) > MOST_CONDITION:
+        kept[np.flatnonzero(kept)[np.diag(p).argmin()]] = False
+    return kept
+
+
+def without_estimate(blocks: Floats, legend: Legend) -> list[str]:
+    """A sentence for each class that is not `correctable`."""
+    whole = blocks.sum(axis=0)
+    return [
+        f"{legend.label_names[i]}: where the model was evaluated, {whole[i, i] / whole[i].sum():.1%} of its "
+        f"pixels were mapped as it (it was {whole[i].sum() / whole.sum():.2%} of the reference). So its area "
+        "can't be corrected: it has no estimate, and other classes hold what of it was mapped as them."
+        for i in np.flatnonzero(~correctable(blocks))
+    ]
 
 
 @dataclass(frozen=True)
