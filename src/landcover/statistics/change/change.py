@@ -73,7 +73,7 @@ def change(
     A pixel counts as changed when it has a class in both maps, another one in each, no shift of a boundary by
     one pixel explains it (`pair.persists`), and it belongs to a patch of at least `mmu` hectares of such
     pixels. Areas are true ones (`landcover.imagery.area`). Maps are read in strips: memory does not grow with
-    their height.
+    their height beyond GDAL's cache (`landcover.imagery.cog.CACHE`).
 
     Parameters
     ----------
