@@ -97,6 +97,35 @@ def test_trajectories_are_the_sequences_of_the_pixels(tmp_path: Path, maps: list
     )
 
 
+def test_clouds_are_no_change(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    for path, codes in zip(maps, ([3, 3, 1, 3], [1, 1, 3, 0], [3, 9, 9, 1]), strict=True):
+        write_map(path, np.array([codes], np.uint8), S2GLC, UTM)
+    found = landcover.series(maps, zones, tmp_path / "s.csv", ["1", "2", "3"]).trajectories
+    assert dict(zip(found["trajectory"], found["changes"], strict=True)) == {
+        "cultivated > clouds > cultivated": 0,
+        "cultivated > clouds > water": 1,
+        "clouds > cultivated > water": 1,
+        "cultivated > no_data > clouds": 0,
+    }
+
+
+def test_a_page_shows_territories_that_have_data(
+    tmp_path: Path, maps: list[Path], zones: Path, run: Callable[..., Run]
+) -> None:
+    page = tmp_path / "p.html"
+    end = ("--zones", zones, "--out", tmp_path / "s.csv", "--dates", "2018,2021,2024", "--report", page)
+    done = run("series", *maps, *end)
+    assert f"report: {page}" in done.out
+    text = page.read_text()
+    assert ">A</text>" in text
+    assert ">C</text>" not in text
+    assert "without data: 1 more" in text
+    assert is_one_line(
+        run("series", *maps, *end[:2], "--out", tmp_path / "t.csv", *end[4:]), "is there already"
+    )
+    assert not (tmp_path / "t.csv").exists()
+
+
 def test_maps_are_put_in_the_order_of_their_dates(tmp_path: Path, maps: list[Path], zones: Path) -> None:
     forth = landcover.series(maps, zones, tmp_path / "f.csv", ["1", "2", "3"])
     back = landcover.series(maps[::-1], zones, tmp_path / "b.csv", ["3", "2", "1"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,9 @@ class Series:
         the file, date, class of the legend. As in `landcover territories`, share is of mapped_ha, what has
         data in the territory at that date (NaN without any, and for classes that say nothing of the ground),
         and no_data_share of the territory's area: clouds, no data, and what lies outside the map
-    trajectories : trajectory ("cultivated > artificial"), a column per date, changes, pixels, area_ha;
-        largest first; the last row sums the others where there are over 1000
+    trajectories : trajectory ("cultivated > artificial"), a column per date, changes (of the class,
+        as far as it is known: clouds are none), pixels, area_ha; largest first; the last row sums the others
+        where there are over 1000
     notes : what the reader has to know
     table, trajectories_table : where they were written
     """
@@ -62,6 +62,7 @@ def series(
     allow: Collection[str] = (),
     legend: str | None = None,
     code: str | None = None,
+    report: Path | None = None,
     overwrite: bool = False,
 ) -> Series:
     """Tabulate maps of several dates by territory, and follow their pixels.
@@ -76,6 +77,7 @@ def series(
     zones : territories
     out : table to write, `<stem>_trajectories` with the same suffix beside it (CSV beside a GeoPackage)
     dates : of the maps, in their order; None takes them from their STAC items
+    report : a page to write, with lines of shares over time for each of the first territories
     allow, legend, code, overwrite : see `landcover.statistics.change.change.change`
 
     Raises
@@ -89,6 +91,10 @@ def series(
     )
     for table in (out, second):
         check_table(table, overwrite)
+    if report is not None and report.exists() and not overwrite:
+        raise LandcoverError(
+            report, "is there already", "a new page", "give another --report, or --overwrite"
+        )
     if not 2 <= len(paths) <= MOST_MAPS:
         raise LandcoverError("maps", f"are {len(paths)}", f"2 to {MOST_MAPS}", "give as many")
     common, notes = check_comparable(paths, legend, allow)
@@ -112,6 +118,10 @@ def series(
         written = territories[["code", "geometry"]].merge(shares, on="code")
     write_table(out, written, record)
     write_table(second, trajectories, record)
+    if report is not None:
+        from landcover.statistics.change.series_report import write_report
+
+        write_report(report, shares, trajectories, common, record)
     return Series(shares, trajectories, out, second, tuple(notes))
 
 
@@ -190,7 +200,7 @@ def _trajectories(maps: Sequence[Codes], place: Place, legend: Legend, when: Seq
     counts = counts.sort_values("area_ha", ascending=False, kind="stable", ignore_index=True)
     names = _names(legend)
     table = pd.DataFrame({d: counts[i].map(names) for i, d in enumerate(when)})
-    changes = sum((table[a] != table[b]).astype(int) for a, b in pairwise(when))
+    changes = _changes(table.where(table.isin(legend.label_names)))
     table.insert(0, "trajectory", table.agg(" > ".join, axis=1))
     table["changes"], table["pixels"], table["area_ha"] = changes, counts["pixels"], counts["area_ha"]
     if len(table) <= MOST_SEQUENCES:
@@ -202,6 +212,13 @@ def _trajectories(maps: Sequence[Codes], place: Place, legend: Legend, when: Seq
         "area_ha": rest["area_ha"].sum(),
     }
     return pd.concat([table.iloc[:MOST_SEQUENCES], pd.DataFrame([other])], ignore_index=True)
+
+
+def _changes(table: pd.DataFrame) -> pd.Series[int]:
+    """How often the class changes from date to date, where what is not known (NaN) is passed over."""
+    filled = table.ffill(axis=1)
+    before = filled.shift(axis=1)
+    return (before.notna() & (filled != before)).sum(axis=1)
 
 
 def _sequences(
