@@ -17,6 +17,10 @@ from landcover.report.page import Fact, Section, Table, number, swatches, write_
 from landcover.report.pictures import MOST_SIDE, Panel, map_rgb, panels
 
 MOST_ROWS = 30
+POINTS = (
+    "Labelled points give hectares of change with intervals that assume nothing of how the maps err: draw "
+    "them from change.tif (landcover sample), label them, estimate (landcover area)."
+)
 HECTARES = ",.1f"
 
 
@@ -89,7 +93,8 @@ def _to_know(record: Mapping[str, Any], estimates: pd.DataFrame | None) -> str:
         text.append(
             "These are counts of mapped pixels, without interval: no matrix of the maps' errors was given "
             "(--evaluation). Where each of two maps is wrong in one pixel of ten, up to one in five differs "
-            "though nothing changed. Trust what is large beside that, and what the pictures confirm."
+            "though nothing changed. Trust what is large beside that, and what the pictures confirm. "
+            + POINTS
         )
     return "\n\n".join(text)
 
@@ -114,7 +119,7 @@ def _about(estimates: pd.DataFrame | None) -> str:
         "corrected hectares the model hardly ever finds.\n\n"
         "The errors of two dates are not independent: a meadow taken for a field is taken for one at both. "
         f"From how often the maps agree, their errors are taken as correlated by {number(same, '.2f')}. "
-        "A sample of labelled points gives an interval without such assumptions."
+        + POINTS
     )
 
 

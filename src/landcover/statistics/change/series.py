@@ -69,7 +69,7 @@ def series(
 
     Nothing is filtered: the errors of each date are in the table, and a trajectory that goes to and fro is
     more likely an error than a change. Maps are read in strips; memory grows with the number of different
-    sequences of classes alone.
+    sequences of classes, and not with the height beyond GDAL's cache (`landcover.imagery.cog.CACHE`).
 
     Parameters
     ----------
