@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from statistics_maps import UTM, blobs
 
 import landcover
+from landcover.errors import LandcoverError
 from landcover.imagery.write import write_map
 from landcover.legend import S2GLC
 from landcover.statistics.change.net_change import correctable, corrected, read_blocks
@@ -160,7 +161,7 @@ def test_a_class_that_is_never_mapped_is_told(tmp_path: Path, run: Callable[...,
         write_map(tmp_path / f"{name}.tif", blobs(seed), S2GLC, UTM)
     table = write_blocks(tmp_path / "evaluation") / "confusion_blocks.csv"
     with table.open("a") as file:
-        file.writelines(f"{i},snow,natural,100\n" for i in range(6))
+        file.writelines(f"{i},snow,natural,100\n" for i in range(4, 10))  # four blocks of snow alone
     arguments = ("change", tmp_path / "a.tif", tmp_path / "b.tif", "--out", tmp_path / "out")
     done = run(*arguments, "--evaluation", table.parent)
     assert done.code == 0
@@ -168,6 +169,14 @@ def test_a_class_that_is_never_mapped_is_told(tmp_path: Path, run: Callable[...,
     assert "snow: where the model was evaluated" in (tmp_path / "out/report.html").read_text()
     snow = pd.read_csv(tmp_path / "out" / "estimates.csv").set_index("class").loc["snow"]
     assert np.isnan(snow["net_ha"])
+
+
+def test_blocks_of_nothing_but_what_is_never_mapped_do_not_serve(tmp_path: Path) -> None:
+    table = write_blocks(tmp_path / "evaluation", 4) / "confusion_blocks.csv"
+    with table.open("a") as file:
+        file.write("4,snow,natural,100\n")
+    with pytest.raises(LandcoverError, match="holds 5 blocks, of which 4 can serve"):
+        read_blocks(table.parent, S2GLC)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def read_blocks(folder: Path, legend: Legend) -> Floats:
     Raises
     ------
     LandcoverError : the table is missing or damaged, holds a class that the legend lacks, or too few blocks
+        (those that hold nothing but classes that are not `correctable` don't serve)
     """
     path = folder / "confusion_blocks.csv"
     table = read_table(path, ["block", "reference", "map", "pixels"], text=("block",))
@@ -48,14 +49,17 @@ def read_blocks(folder: Path, legend: Legend) -> Floats:
             path, f"holds {strange[0]}", f"classes of {legend.name}", "evaluate maps of the same legend"
         )
     block, names = pd.factorize(table["block"])
-    if len(names) < LEAST_BLOCKS:
-        raise LandcoverError(
-            path, f"holds {len(names)} blocks", f"at least {LEAST_BLOCKS}, for intervals",
-            "evaluate more chips, of more places",
-        )  # fmt: skip
     counts = np.zeros((len(names), len(place), len(place)))
     at = block, table["reference"].map(place), table["map"].map(place)
     np.add.at(counts, at, table["pixels"].to_numpy(float))
+    kept = correctable(counts)
+    serve = int((counts[:, kept][:, :, kept].sum(axis=(1, 2)) > 0).sum())
+    if serve < LEAST_BLOCKS:
+        some = f"holds {len(names)} blocks" + (f", of which {serve} can serve" if serve < len(names) else "")
+        raise LandcoverError(
+            path, some, f"at least {LEAST_BLOCKS} with classes that the model finds, for intervals",
+            "evaluate more chips, of more places",
+        )  # fmt: skip
     return counts
 
 
@@ -137,7 +141,8 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
         own = flows[np.ix_(kept, kept)]
         one = before[:, kept][:, :, kept]
         other = one if after is before else after[:, kept][:, :, kept]
-        found = corrected(own, pixels, one, other).set_axis(np.flatnonzero(kept), axis=0)
+        here = pixels * float(own.sum()) / max(float(flows.sum()), 1e-9)
+        found = corrected(own, here, one, other).set_axis(np.flatnonzero(kept), axis=0)
         return found.reindex(range(len(kept))).assign(
             mapped_a_ha=mapped[0], mapped_b_ha=mapped[1], same_error=found["same_error"].iloc[0]
         )
@@ -210,7 +215,8 @@ class _Errors:
     def of(cls, mapped: Floats, blocks: Floats, pixels: float) -> _Errors:
         number, whole = len(blocks), blocks.sum(axis=0)
         p = _mapped_as(whole)
-        n = max(1.0, pixels / float(np.median(blocks.sum(axis=(1, 2)))))
+        sizes = blocks.sum(axis=(1, 2))
+        n = max(1.0, pixels / float(np.median(sizes[sizes > 0])))
         weight = blocks.sum(axis=2)
         differ = (weight * ((_mapped_as(blocks) - p) ** 2).sum(axis=2)).sum()
         most = (weight * (1 - (p**2).sum(axis=1))).sum()
