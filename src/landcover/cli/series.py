@@ -23,6 +23,9 @@ def command(
     legend: Annotated[
         str | None, typer.Option(help="Legend of maps that carry none: s2glc, or a legend.toml.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Page to write, with lines of shares over time (.html).")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there.")] = False,
 ) -> None:
     """Tabulate maps of several dates by territory, and the sequences of classes that pixels go through.
@@ -39,9 +42,12 @@ def command(
         allow=allow.split(",") if allow else (),
         legend=legend,
         code=code,
+        report=report,
         overwrite=overwrite,
     )
     for note in found.notes:
         print(f"warning: {note}", file=sys.stderr)
     print(f"{found.shares['code'].nunique()} territories, {found.shares['date'].nunique()} dates: {out}")
     print(f"{len(found.trajectories)} trajectories: {found.trajectories_table}")
+    if report is not None:
+        print(f"report: {report}")

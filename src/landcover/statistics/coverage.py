@@ -29,6 +29,7 @@ STEP = 100.0  # m between the vertices of an edge: what is straight elsewhere st
 EARTH = 6_371_000.0  # m, mean radius
 MARGIN = 0.05  # of the map's extent, around it, that is kept of territories
 LEAST = 1e-6  # px: less is rounding
+ROUNDING = 1e-6  # share of a territory's area: what areas agree to
 MANY = 2**16  # the highest code that is counted as it is
 Read = Callable[[int, int, int, int], npt.NDArray[Any]]
 
@@ -142,6 +143,18 @@ def zone_areas(geometries: Any) -> Floats:
         area = abs(geod.polygon_area_perimeter(*shapely.get_coordinates(ring).T)[0])
         areas[zone] += -area if hole else area
     return areas / HECTARE
+
+
+def missing_share(mapped: Any, area: Any) -> Floats:
+    """The share of territories that has no data, from hectares with data and of the polygon; rounding is 0.
+
+    Examples
+    --------
+    >>> missing_share(np.array([75.0, 100.00001]), np.array([100.0, 100.0]))
+    array([0.25, 0.  ])
+    """
+    missing = 1 - np.asarray(mapped) / np.asarray(area)
+    return np.where(missing < ROUNDING, 0.0, missing)
 
 
 def place_of(path: Path, source: Any) -> Place:

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from rasterio import CRS, Affine
 from scipy import ndimage
 from shapely import box
-from statistics_maps import UTM, blobs
+from statistics_maps import UTM, blobs, folder_of
 
 import landcover
 from landcover.errors import LandcoverError
@@ -167,23 +167,6 @@ def test_tables_and_records_lie_in_the_folder(tmp_path: Path, maps: Maps) -> Non
     assert set(record["inputs"]) == {"map_a", "map_b"}
     assert "without interval" in (tmp_path / "out/report.html").read_text()
     assert not (tmp_path / "out" / "estimates.csv").exists()
-
-
-def folder_of(path: Path, record: dict[str, Any], seed: int) -> Path:
-    """A map in a prediction folder that says what it was made with."""
-    for name in ("maps", "items"):
-        (path / name).mkdir(parents=True)
-    write_map(path / "maps" / "x.tif", blobs(seed), S2GLC, UTM)
-    item = {"properties": {"datetime": f"2020-01-{10 + seed}T10:00:00Z"}}
-    (path / "items" / "x.json").write_text(json.dumps(item))
-    full = {
-        "model": {"file": "m.onnx", "sha256": "a" * 64},
-        "legend": S2GLC.to_dict(),
-        "options": {"scale": 1.0, "offset": 0.0},
-        "warnings": [],
-    }
-    (path / "predict.json").write_text(json.dumps(full | record))
-    return path / "maps" / "x.tif"
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Run, is_one_line
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from statistics_maps import UTM, blobs
 
 import landcover
+from landcover.errors import LandcoverError
 from landcover.imagery.write import write_map
 from landcover.legend import S2GLC
-from landcover.statistics.change.net_change import corrected, read_blocks
+from landcover.statistics.change.net_change import correctable, corrected, read_blocks
 
 NONE = np.eye(3) * 1000
 
@@ -58,6 +61,32 @@ def test_a_class_that_no_block_maps_has_no_interval() -> None:
     found = corrected(np.diag([10.0, 20, 30]) + np.eye(3, k=1), 6000, matrices, matrices)
     assert found["low_net_ha"].notna().tolist() == [True, True, False]
     assert found["area_a_ha"].iloc[2] == pytest.approx(30)
+
+
+def test_a_class_that_is_never_mapped_has_no_estimate_and_the_others_keep_theirs() -> None:
+    two = np.array([[800.0, 200, 0], [100, 900, 0], [0, 0, 0]])
+    never = two + np.array([[0.0, 0, 0], [0, 0, 0], [60, 40, 0]])
+    flows = np.array([[200.0, 30, 0], [10, 300, 0], [0, 0, 0]])
+    found = corrected(flows, 54_000, np.stack([never] * 6), np.stack([never] * 6))
+    without = corrected(flows, 54_000, np.stack([two] * 6), np.stack([two] * 6))
+    pd.testing.assert_frame_equal(found.iloc[:2], without.iloc[:2])
+    assert found.loc[2, ["area_a_ha", "area_b_ha", "net_ha", "se_net_ha", "low_net_ha"]].isna().all()
+    assert found.loc[2, "mapped_a_ha"] == 0
+
+
+@settings(max_examples=50)
+@given(st.floats(0, 1), st.integers(0, 5))
+def test_a_class_that_is_hardly_ever_found_makes_no_area_absurd(recall: float, seed: int) -> None:
+    """Where an area is given, chance in the matrix moves it by no more than the matrix's condition."""
+    matrix = np.array([[900.0, 100, 0], [50, 900, 50], [0, 1000 * (1 - recall), 1000 * recall]])
+    kept = correctable(matrix[None])
+    assert kept[:2].all()
+    assert kept[2] or recall < 0.15
+    assert not kept[2] or abs(recall - 0.05) > 0.01  # 5 % of another class are mapped as it too
+    flows = np.diag(np.random.default_rng(seed).dirichlet([5, 5, 1]) @ matrix) / 10
+    found = corrected(flows, 100_000, np.stack([matrix] * 6), np.stack([matrix] * 6))
+    assert (found["area_a_ha"].abs().fillna(0) <= 2 * flows.sum()).all()
+    assert found["area_a_ha"].notna().tolist() == kept.tolist()
 
 
 def test_joint_intervals_hold_0_where_nothing_changed() -> None:
@@ -125,6 +154,29 @@ def test_estimates_are_written_flagged_and_read_back(tmp_path: Path) -> None:
     assert table.loc["water", "low_net_ha"] < table.loc["water", "net_ha"] < table.loc["water", "high_net_ha"]
     assert table["net_ha"].sum() == pytest.approx(0, abs=1e-6)
     assert "model-based" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_class_that_is_never_mapped_is_told(tmp_path: Path, run: Callable[..., Run]) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        write_map(tmp_path / f"{name}.tif", blobs(seed), S2GLC, UTM)
+    table = write_blocks(tmp_path / "evaluation") / "confusion_blocks.csv"
+    with table.open("a") as file:
+        file.writelines(f"{i},snow,natural,100\n" for i in range(4, 10))  # four blocks of snow alone
+    arguments = ("change", tmp_path / "a.tif", tmp_path / "b.tif", "--out", tmp_path / "out")
+    done = run(*arguments, "--evaluation", table.parent)
+    assert done.code == 0
+    assert "snow: where the model was evaluated, 0.0% of its pixels were mapped as it" in done.err
+    assert "snow: where the model was evaluated" in (tmp_path / "out/report.html").read_text()
+    snow = pd.read_csv(tmp_path / "out" / "estimates.csv").set_index("class").loc["snow"]
+    assert np.isnan(snow["net_ha"])
+
+
+def test_blocks_of_nothing_but_what_is_never_mapped_do_not_serve(tmp_path: Path) -> None:
+    table = write_blocks(tmp_path / "evaluation", 4) / "confusion_blocks.csv"
+    with table.open("a") as file:
+        file.write("4,snow,natural,100\n")
+    with pytest.raises(LandcoverError, match="holds 5 blocks, of which 4 can serve"):
+        read_blocks(table.parent, S2GLC)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from landcover.imagery.maps import open_codes
 from landcover.imagery.write import open_map
 from landcover.legend import LandClass, Legend
 from landcover.statistics.change.comparable import check_comparable
-from landcover.statistics.change.net_change import net_change, read_blocks
+from landcover.statistics.change.net_change import net_change, read_blocks, without_estimate
 from landcover.statistics.change.pair import Pair, open_pair
 from landcover.statistics.change.report import write_report
 from landcover.statistics.coverage import tabulate
@@ -73,7 +73,7 @@ def change(
     A pixel counts as changed when it has a class in both maps, another one in each, no shift of a boundary by
     one pixel explains it (`pair.persists`), and it belongs to a patch of at least `mmu` hectares of such
     pixels. Areas are true ones (`landcover.imagery.area`). Maps are read in strips: memory does not grow with
-    their height.
+    their height beyond GDAL's cache (`landcover.imagery.cog.CACHE`).
 
     Parameters
     ----------
@@ -102,6 +102,7 @@ def change(
     if territories is not None and (territories["code"] == WHOLE).any():
         raise LandcoverError(Path(zones or ""), f"holds the code {WHOLE}", "another code", "rename it")
     blocks = [read_blocks(Path(e), common) for e in evaluation]
+    notes += dict.fromkeys(note for matrices in blocks for note in without_estimate(matrices, common))
     shown = change_legend(common)
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE),

@@ -19,8 +19,8 @@ def check_comparable(
 ) -> tuple[Legend, list[str]]:
     """The legend of several maps, and what the reader of their comparison has to know.
 
-    Each map is compared with the first: codes and names of the legend; where predict.json tells them, the
-    model by its SHA-256 (`model`), and the scale and offset that the images were read with (`baseline`).
+    All have to agree in codes and names of the legend; those whose predict.json tells them, in the model, by
+    its SHA-256 (`model`), and the scale and offset that the images were read with (`baseline`).
     Different ones may be right, since Sentinel-2's numbers are 1000 higher from baseline 04.00 on; only who
     made the maps knows.
 
@@ -48,25 +48,27 @@ def check_comparable(
             notes.append(f"{path.name}: no predict.json tells its model and how its image was read.")
         else:
             notes += [w for w in record["warnings"] if w.startswith(f"{path.stem}: ")]
-    for path, record in zip(maps[1:], records[1:], strict=True):
-        other = legend_of(path, legend)
-        if _meaning(other) != _meaning(common):
+    for path in maps[1:]:
+        if _meaning(legend_of(path, legend)) != _meaning(common):
             raise LandcoverError(
                 path, f"has another legend than {first}", "maps of one legend",
                 "bring both to one legend first, or give the one that holds for both: --legend",
             )  # fmt: skip
-        for what in ALLOWED:
-            ours, theirs = _fact(records[0], what), _fact(record, what)
-            if ours == theirs or ours is None or theirs is None:
+    told = [(path, record) for path, record in zip(maps, records, strict=True) if record is not None]
+    for what in ALLOWED:
+        for path, record in told[1:]:
+            known, its = told[0]
+            theirs, ours = _fact(record, what), _fact(its, what)
+            if ours == theirs:
                 continue
             if what not in allow:
                 raise LandcoverError(
-                    path, f"was made with {theirs}, {first} with {ours}",
+                    path, f"was made with {theirs}, {known} with {ours}",
                     f"one {what}, since what differs would be taken for change on the ground",
                     f"predict both alike, or let it differ: --allow {what}",
                 )  # fmt: skip
             notes.append(
-                f"{path.name} was made with {theirs}, {first.name} with {ours}: part of the change may be "
+                f"{path.name} was made with {theirs}, {known.name} with {ours}: part of the change may be "
                 "due to that."
             )
     return common, notes
@@ -85,9 +87,7 @@ def _record(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def _fact(record: dict[str, Any] | None, what: str) -> str | None:
-    if record is None:
-        return None
+def _fact(record: dict[str, Any], what: str) -> str:
     if what == "model":
         return f"model {record['model']['file']} ({record['model']['sha256'][:12]})"
     options = record["options"]

@@ -23,6 +23,7 @@ from landcover.statistics.tables import read_table
 LEVEL = 0.95  # of the intervals, for all classes of a territory at once
 POWER = 0.8  # with which the minimum detectable change is found
 LEAST_BLOCKS = 5
+MOST_CONDITION = 30  # of the matrix that is inverted: by so much it may enlarge an error in mapped areas
 DRAWS = 20_000
 Floats = npt.NDArray[np.float64]
 
@@ -37,6 +38,7 @@ def read_blocks(folder: Path, legend: Legend) -> Floats:
     Raises
     ------
     LandcoverError : the table is missing or damaged, holds a class that the legend lacks, or too few blocks
+        (those that hold nothing but classes that are not `correctable` don't serve)
     """
     path = folder / "confusion_blocks.csv"
     table = read_table(path, ["block", "reference", "map", "pixels"], text=("block",))
@@ -47,14 +49,17 @@ def read_blocks(folder: Path, legend: Legend) -> Floats:
             path, f"holds {strange[0]}", f"classes of {legend.name}", "evaluate maps of the same legend"
         )
     block, names = pd.factorize(table["block"])
-    if len(names) < LEAST_BLOCKS:
-        raise LandcoverError(
-            path, f"holds {len(names)} blocks", f"at least {LEAST_BLOCKS}, for intervals",
-            "evaluate more chips, of more places",
-        )  # fmt: skip
     counts = np.zeros((len(names), len(place), len(place)))
     at = block, table["reference"].map(place), table["map"].map(place)
     np.add.at(counts, at, table["pixels"].to_numpy(float))
+    kept = correctable(counts)
+    serve = int((counts[:, kept][:, :, kept].sum(axis=(1, 2)) > 0).sum())
+    if serve < LEAST_BLOCKS:
+        some = f"holds {len(names)} blocks" + (f", of which {serve} can serve" if serve < len(names) else "")
+        raise LandcoverError(
+            path, some, f"at least {LEAST_BLOCKS} with classes that the model finds, for intervals",
+            "evaluate more chips, of more places",
+        )  # fmt: skip
     return counts
 
 
@@ -114,6 +119,10 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
     quantile, for few blocks. The minimum detectable change is (q + 0.84) · se: a true change of that size is
     told from 0 in 80 % of cases.
 
+    A class that the model hardly ever finds can't be corrected (`correctable`): its area is NaN, and what is
+    mapped as it, or is it in the blocks, is left out of all the above. So the other classes hold what of it
+    was mapped as them.
+
     Parameters
     ----------
     flows : hectares, classes of the first map × classes of the second
@@ -127,6 +136,16 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
         either, nor has any where the two maps are equal
     """
     mapped = flows.sum(axis=1), flows.sum(axis=0)
+    kept = correctable(before) & correctable(after)
+    if not kept.all():
+        own = flows[np.ix_(kept, kept)]
+        one = before[:, kept][:, :, kept]
+        other = one if after is before else after[:, kept][:, :, kept]
+        here = pixels * float(own.sum()) / max(float(flows.sum()), 1e-9)
+        found = corrected(own, here, one, other).set_axis(np.flatnonzero(kept), axis=0)
+        return found.reindex(range(len(kept))).assign(
+            mapped_a_ha=mapped[0], mapped_b_ha=mapped[1], same_error=found["same_error"].iloc[0]
+        )
     a, b = (_Errors.of(m, k, pixels) for m, k in zip(mapped, (before, after), strict=True))
     same = _same_error(flows, a) if before is after else 0.0
     # (pᵀ)⁻¹ is the same on both sides of what is correlated, as that is one model's
@@ -145,6 +164,36 @@ def corrected(flows: Floats, pixels: float, before: Floats, after: Floats) -> pd
             "detectable_ha": (half + ndtri(POWER)) * se, "same_error": same,
         }
     )  # fmt: skip
+
+
+def correctable(blocks: Floats) -> npt.NDArray[np.bool_]:
+    """Classes whose areas the confusion of blocks (blocks × reference × map) can correct.
+
+    Where a class is never mapped, p can't be inverted: any area of it gives the same map. Where it hardly
+    ever is, its inverse enlarges chance beyond reason. So long as the condition number of p is over
+    `MOST_CONDITION`, the class that is rightly mapped least is left out.
+
+    Examples
+    --------
+    >>> correctable(np.array([[[90.0, 10, 0], [10, 90, 0], [5, 5, 0]]]))
+    array([ True,  True, False])
+    """
+    kept = np.ones(blocks.shape[1], np.bool_)
+    whole = blocks.sum(axis=0)
+    while np.linalg.cond(p := _mapped_as(whole[np.ix_(kept, kept)])) > MOST_CONDITION:
+        kept[np.flatnonzero(kept)[np.diag(p).argmin()]] = False
+    return kept
+
+
+def without_estimate(blocks: Floats, legend: Legend) -> list[str]:
+    """A sentence for each class that is not `correctable`."""
+    whole = blocks.sum(axis=0)
+    return [
+        f"{legend.label_names[i]}: where the model was evaluated, {whole[i, i] / whole[i].sum():.1%} of its "
+        f"pixels were mapped as it (it was {whole[i].sum() / whole.sum():.2%} of the reference). So its area "
+        "can't be corrected: it has no estimate, and other classes hold what of it was mapped as them."
+        for i in np.flatnonzero(~correctable(blocks))
+    ]
 
 
 @dataclass(frozen=True)
@@ -166,7 +215,8 @@ class _Errors:
     def of(cls, mapped: Floats, blocks: Floats, pixels: float) -> _Errors:
         number, whole = len(blocks), blocks.sum(axis=0)
         p = _mapped_as(whole)
-        n = max(1.0, pixels / float(np.median(blocks.sum(axis=(1, 2)))))
+        sizes = blocks.sum(axis=(1, 2))
+        n = max(1.0, pixels / float(np.median(sizes[sizes > 0])))
         weight = blocks.sum(axis=2)
         differ = (weight * ((_mapped_as(blocks) - p) ** 2).sum(axis=2)).sum()
         most = (weight * (1 - (p**2).sum(axis=1))).sum()

@@ -17,6 +17,10 @@ from landcover.report.page import Fact, Section, Table, number, swatches, write_
 from landcover.report.pictures import MOST_SIDE, Panel, map_rgb, panels
 
 MOST_ROWS = 30
+POINTS = (
+    "Labelled points give hectares of change with intervals that assume nothing of how the maps err: draw "
+    "them from change.tif (landcover sample), label them, estimate (landcover area)."
+)
 HECTARES = ",.1f"
 
 
@@ -89,7 +93,8 @@ def _to_know(record: Mapping[str, Any], estimates: pd.DataFrame | None) -> str:
         text.append(
             "These are counts of mapped pixels, without interval: no matrix of the maps' errors was given "
             "(--evaluation). Where each of two maps is wrong in one pixel of ten, up to one in five differs "
-            "though nothing changed. Trust what is large beside that, and what the pictures confirm."
+            "though nothing changed. Trust what is large beside that, and what the pictures confirm. "
+            + POINTS
         )
     return "\n\n".join(text)
 
@@ -110,10 +115,11 @@ def _about(estimates: pd.DataFrame | None) -> str:
         "as no point of this place was checked. The intervals hold for all classes of a territory at once in "
         "95 % of cases if the maps err here as they did there. A true change as large as “detectable” is "
         "told from 0 in 80 % of cases, a smaller one more rarely. "
-        "Classes without interval were mapped here and nowhere where the model was evaluated.\n\n"
+        "Classes without interval were mapped here and nowhere where the model was evaluated; those without "
+        "corrected hectares the model hardly ever finds.\n\n"
         "The errors of two dates are not independent: a meadow taken for a field is taken for one at both. "
         f"From how often the maps agree, their errors are taken as correlated by {number(same, '.2f')}. "
-        "A sample of labelled points gives an interval without such assumptions."
+        + POINTS
     )
 
 

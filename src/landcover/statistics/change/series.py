@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from landcover.imagery.maps import Codes, open_codes
 from landcover.legend import Legend
 from landcover.statistics.change.comparable import check_comparable
 from landcover.statistics.change.pair import STRIP_PX, STRIP_ROWS, same_grid
-from landcover.statistics.coverage import tabulate
+from landcover.statistics.coverage import missing_share, tabulate, zone_areas
 from landcover.statistics.tables import check_table, facts, vintage, write_table
 from landcover.statistics.zones import read_zones
 
-MOST_MAPS = 12  # sequences of more are numbers beyond 64 bits with a legend of 40 classes
+MOST_MAPS = 12  # memory grows with the number of sequences
 MOST_SEQUENCES = 1000  # in the table of trajectories
 
 
@@ -37,10 +36,13 @@ class Series:
 
     Attributes
     ----------
-    shares : code, name, date, class, area_ha, share (of the territory's area within the map); by territory
-        in the order of the file, date, class of the legend
-    trajectories : trajectory ("cultivated > artificial"), a column per date, changes, pixels, area_ha;
-        largest first; the last row sums the others where there are over 1000
+    shares : code, name, date, class, area_ha, share, mapped_ha, no_data_share; by territory in the order of
+        the file, date, class of the legend. As in `landcover territories`, share is of mapped_ha, what has
+        data in the territory at that date (NaN without any, and for classes that say nothing of the ground),
+        and no_data_share of the territory's area: clouds, no data, and what lies outside the map
+    trajectories : trajectory ("cultivated > artificial"), a column per date, changes (of the class,
+        as far as it is known: clouds are none), pixels, area_ha; largest first; the last row sums the others
+        where there are over 1000
     notes : what the reader has to know
     table, trajectories_table : where they were written
     """
@@ -60,13 +62,14 @@ def series(
     allow: Collection[str] = (),
     legend: str | None = None,
     code: str | None = None,
+    report: Path | None = None,
     overwrite: bool = False,
 ) -> Series:
     """Tabulate maps of several dates by territory, and follow their pixels.
 
     Nothing is filtered: the errors of each date are in the table, and a trajectory that goes to and fro is
     more likely an error than a change. Maps are read in strips; memory grows with the number of different
-    sequences of classes alone.
+    sequences of classes, and not with the height beyond GDAL's cache (`landcover.imagery.cog.CACHE`).
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ def series(
     zones : territories
     out : table to write, `<stem>_trajectories` with the same suffix beside it (CSV beside a GeoPackage)
     dates : of the maps, in their order; None takes them from their STAC items
+    report : a page to write, with lines of shares over time for each of the first territories
     allow, legend, code, overwrite : see `landcover.statistics.change.change.change`
 
     Raises
@@ -87,6 +91,10 @@ def series(
     )
     for table in (out, second):
         check_table(table, overwrite)
+    if report is not None and report.exists() and not overwrite:
+        raise LandcoverError(
+            report, "is there already", "a new page", "give another --report, or --overwrite"
+        )
     if not 2 <= len(paths) <= MOST_MAPS:
         raise LandcoverError("maps", f"are {len(paths)}", f"2 to {MOST_MAPS}", "give as many")
     common, notes = check_comparable(paths, legend, allow)
@@ -110,6 +118,10 @@ def series(
         written = territories[["code", "geometry"]].merge(shares, on="code")
     write_table(out, written, record)
     write_table(second, trajectories, record)
+    if report is not None:
+        from landcover.statistics.change.series_report import write_report
+
+        write_report(report, shares, trajectories, common, record)
     return Series(shares, trajectories, out, second, tuple(notes))
 
 
@@ -159,44 +171,38 @@ def _in_order(table: pd.DataFrame, zones: Any, legend: Legend) -> pd.DataFrame:
     keys = [list(zones["code"]), sorted(table["date"].unique()), names]
     full = pd.MultiIndex.from_product(keys, names=["code", "date", "class"])
     area = table.groupby(["code", "date", "class"])["area_ha"].sum().reindex(full, fill_value=0.0)
-    whole = area.groupby(["code", "date"], sort=False).transform("sum")
-    found = pd.DataFrame({"area_ha": area, "share": area / whole.where(whole > 0)}).reset_index()
+    ground = area.where(full.get_level_values("class").isin(legend.label_names))
+    mapped = ground.groupby(["code", "date"], sort=False).transform("sum")
+    found = pd.DataFrame({"area_ha": area, "share": ground / mapped.where(mapped > 0), "mapped_ha": mapped})
+    found = found.reset_index()
+    found["no_data_share"] = missing_share(
+        found["mapped_ha"],
+        found["code"].map(dict(zip(zones["code"], zone_areas(zones.geometry), strict=True))),
+    )
     found.insert(1, "name", found["code"].map(dict(zip(zones["code"], zones["name"], strict=True))))
     return found
 
 
 def _trajectories(maps: Sequence[Codes], place: Place, legend: Legend, when: Sequence[str]) -> pd.DataFrame:
-    """Count the sequences of classes; each is a number with a digit a date, in the base of the classes."""
-    names = _names(legend)
-    codes = sorted(names)
-    digit = np.zeros(256, np.int64)
-    digit[codes] = np.arange(len(codes))
+    """Count the sequences of classes."""
     height, width = maps[0].source.shape
-    step, counts = min(STRIP_ROWS, max(1, STRIP_PX // width)), pd.DataFrame(columns=["pixels", "area_ha"])
+    step, counts = min(STRIP_ROWS, max(1, STRIP_PX // width)), pd.DataFrame()
+    dates = list(range(len(maps)))
     for y in range(0, height, step):
         rows = min(step, height - y)
-        sequence = np.zeros((rows, width), np.int64)
-        for codes_of in maps:
-            sequence = sequence * len(codes) + digit[codes_of.read(Window(0, y, width, rows))]
+        window = Window(0, y, width, rows)
+        at, sequences = _sequences([codes.read(window).ravel() for codes in maps])
         areas = pixel_areas(place, np.arange(y, y + rows), np.arange(width))
         assert areas is not None, "the place was checked"
-        found, at = np.unique(sequence, return_inverse=True)
-        strip = pd.DataFrame(
-            {"pixels": np.bincount(at.ravel()), "area_ha": np.bincount(at.ravel(), areas.ravel())},
-            index=found,
-        )
-        counts = strip if counts.empty else counts.add(strip, fill_value=0)
-    counts = counts.sort_index().sort_values("area_ha", ascending=False, kind="stable")
-    numbers = counts.index.to_numpy(np.int64)
-    classes = {}
-    for date in reversed(when):
-        classes[date] = [names[codes[i]] for i in numbers % len(codes)]
-        numbers = numbers // len(codes)
-    table = pd.DataFrame({d: classes[d] for d in when})
-    changes = sum((table[a] != table[b]).astype(int) for a, b in pairwise(when))
+        strip = pd.DataFrame(sequences, columns=dates)
+        strip["pixels"], strip["area_ha"] = np.bincount(at), np.bincount(at, areas.ravel())
+        counts = pd.concat([counts, strip]).groupby(dates, as_index=False).sum()
+    counts = counts.sort_values("area_ha", ascending=False, kind="stable", ignore_index=True)
+    names = _names(legend)
+    table = pd.DataFrame({d: counts[i].map(names) for i, d in enumerate(when)})
+    changes = _changes(table.where(table.isin(legend.label_names)))
     table.insert(0, "trajectory", table.agg(" > ".join, axis=1))
-    table["changes"], table["pixels"] = changes, counts["pixels"].to_numpy(np.int64)
-    table["area_ha"] = counts["area_ha"].to_numpy()
+    table["changes"], table["pixels"], table["area_ha"] = changes, counts["pixels"], counts["area_ha"]
     if len(table) <= MOST_SEQUENCES:
         return table
     rest = table.iloc[MOST_SEQUENCES:]
@@ -206,3 +212,30 @@ def _trajectories(maps: Sequence[Codes], place: Place, legend: Legend, when: Seq
         "area_ha": rest["area_ha"].sum(),
     }
     return pd.concat([table.iloc[:MOST_SEQUENCES], pd.DataFrame([other])], ignore_index=True)
+
+
+def _changes(table: pd.DataFrame) -> pd.Series[int]:
+    """How often the class changes from date to date, where what is not known (NaN) is passed over."""
+    filled = table.ffill(axis=1)
+    before = filled.shift(axis=1)
+    return (before.notna() & (filled != before)).sum(axis=1)
+
+
+def _sequences(
+    layers: Sequence[npt.NDArray[np.uint8]],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """The sequences of codes that pixels go through: which one each pixel has, and all of them.
+
+    They are numbered anew with every date, so that no number is larger than 256 times the pixels.
+
+    Examples
+    --------
+    >>> at, found = _sequences([np.array([2, 2, 3], np.uint8), np.array([9, 9, 2], np.uint8)])
+    >>> at.tolist(), found.tolist()
+    ([0, 0, 1], [[2, 9], [3, 2]])
+    """
+    at, found = np.zeros(layers[0].size, np.int64), np.zeros((1, 0), np.uint8)
+    for codes in layers:
+        at, longer = pd.factorize(at * 256 + codes)
+        found = np.column_stack([found[longer // 256], (longer % 256).astype(np.uint8)])
+    return at, found

@@ -17,13 +17,12 @@ from landcover.imagery.maps import legend_of, open_codes
 from landcover.imagery.raster import open_raster, reading
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE
 from landcover.legend import LEGENDS, Legend
-from landcover.statistics.coverage import place_of, sum_layers, tabulate, zone_areas
+from landcover.statistics.coverage import missing_share, place_of, sum_layers, tabulate, zone_areas
 from landcover.statistics.outline import Floats
 from landcover.statistics.tables import check_table, facts, write_table
 from landcover.statistics.territories.intervals import territory_intervals
 from landcover.statistics.zones import read_zones
 
-ROUNDING = 1e-6  # share of a territory's area: what areas agree to
 COLUMNS = ("code", "name", "pixels", "area_ha", "mapped_ha", "no_data_share")
 DECODERS = {"map": "counts", "probabilities": "mean"}
 
@@ -164,12 +163,11 @@ def share_table(zones: Any, sums: Sums, legend: Legend) -> Any:
             legend.name, f"has a class that would be the column {clash.pop()}", "other names", "rename it"
         )
     area = zone_areas(zones.geometry)
-    missing = 1 - sums.mapped / area
     mapped = np.where(sums.mapped > 0, sums.mapped, np.nan)[:, None]
     shares = sums.hectares / mapped
     table = zones[["code", "name"]].copy()
     table["pixels"], table["area_ha"], table["mapped_ha"] = sums.pixels, area, sums.mapped
-    table["no_data_share"] = np.where(missing < ROUNDING, 0.0, missing)
+    table["no_data_share"] = missing_share(sums.mapped, area)
     both = np.stack([shares * mapped, shares], axis=2).reshape(len(table), -1)
     of_classes = pd.DataFrame(both, columns=columns, index=table.index)
     return zones[["geometry"]].join([table, of_classes])[[*table.columns, *columns, "geometry"]]
