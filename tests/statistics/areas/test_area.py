@@ -88,6 +88,18 @@ def test_olofsson_2014_from_tables(tmp_path: Path, run: Callable[..., Run]) -> N
     assert round(1.96 * record["overall_accuracy"]["se"], 2) == 0.02
 
 
+def test_a_rare_class_that_may_be_omitted_in_a_large_stratum_is_suppressed(tmp_path: Path) -> None:
+    counts, areas = tables(
+        tmp_path, "map,rare,rest\nrare,57,3\nrest,0,300\n", "class,area_ha\nrare,60\nrest,99940\n"
+    )
+    table = landcover.area(None, None, tmp_path / "out.csv", counts, areas).table.set_index("class")
+    rare, rest = table.loc["rare"], table.loc["rest"]
+    assert rare["area_ha"] == pytest.approx(57.0)
+    assert rare["se_ha"] / rare["area_ha"] < 0.03  # by which it would be published
+    assert (rare["flag"], rare["flag_producers_accuracy"]) == ("suppress", "suppress")
+    assert (rare["flag_users_accuracy"], rest["flag"]) == ("publish", "publish")
+
+
 def test_a_class_that_the_map_never_shows_has_a_column_alone(tmp_path: Path) -> None:
     counts, areas = tables(tmp_path, "map,a,b,c\na,8,1,1\nb,0,9,1\n", "class,area_ha\na,100\nb,900\n")
     table = landcover.area(None, None, tmp_path / "out.csv", counts, areas).table.set_index("class")
