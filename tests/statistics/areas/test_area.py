@@ -345,6 +345,23 @@ def test_territories_sum_to_the_whole_and_classes_to_the_territory(
     assert out.exists()
 
 
+def test_a_class_that_lies_outside_the_territories_alone_is_not_lost(tmp_path: Path) -> None:
+    mapped = np.full((120, 120), 3, np.uint8)
+    mapped[:, 60:], mapped[0, 0] = 4, 9  # 0.7 pixels in 10,000
+    path, _, points = draw(tmp_path, mapped, mapped)
+    points = points[points["stratum"] != "water"]
+    whole = dict(stratum="all", stratum_px=14_400, stratum_ha=144.0, inclusion=len(points) / 14_400)
+    zones = zones_file(tmp_path, (1, 0, 120, 120), (0, 1, 1, 120))
+    out = tmp_path / "out.csv"
+    table = landcover.area(
+        path, save(tmp_path, points.assign(**whole)), out, zones=zones, legend="s2glc"
+    ).table
+    assert list(table["name"].unique()) == ["00", "01", "outside the territories", "all"]
+    hectares = table.groupby("name")["area_ha"].sum()
+    assert hectares.drop("all").sum() == pytest.approx(hectares["all"], rel=1e-9)
+    assert hectares["outside the territories"] == pytest.approx(0.01, rel=1e-2)
+
+
 def test_territories_that_overlap_or_lie_elsewhere_are_refused(world: World, tmp_path: Path) -> None:
     path, labelled, _ = world
     for boxes, finding in (

@@ -58,8 +58,8 @@ def territory_rows(
             "give territories of one level",
         )  # fmt: skip
     rest = np.clip(found.map_ha - zone_ha.sum(axis=0), 0.0, None)
-    zone = _zone_of(found.points, zones)
-    if rest.sum() > SLIVER * total or (zone == len(zones)).any():
+    zone, alone = _zone_of(found.points, zones), (rest > 0) & (zone_ha.sum(axis=0) == 0)
+    if rest.sum() > SLIVER * total or alone.any() or (zone == len(zones)).any():
         zones.loc[len(zones), ["code", "name"]] = "", OUTSIDE
         zone_ha = np.vstack([zone_ha, rest])
     zone_ha = zone_ha * (sample.map_ha / np.maximum(zone_ha.sum(axis=0), 1e-9))
