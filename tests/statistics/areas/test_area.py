@@ -145,6 +145,8 @@ def test_what_is_given_must_fit_together(tmp_path: Path, run: Callable[..., Run]
     assert is_one_line(run("area", "--counts", counts, "--areas", areas, "--zones", areas, *out), "zones")
     assert is_one_line(run("area", counts, areas, "--counts", counts, "--areas", areas, *out), "map")
     both = "--counts", counts, "--areas", areas
+    none = "--counts", tmp_path / "none.csv", "--areas", areas
+    assert is_one_line(run("area", *none, "--out", tmp_path / "out.gpkg"), "out.gpkg: would have no geometry")
     assert is_one_line(run("area", *both, *out, "--interval", "exact"), "is 'exact'")
     limits = "--caution", "0.4"
     assert is_one_line(run("area", "--counts", counts, "--areas", areas, *out, *limits), "0.4 and 0.333")

@@ -102,6 +102,10 @@ def area(
     check_interval(interval)
     kind: Interval = interval or ("normal" if "counts" in inputs else "wilson")
     check_table(out, overwrite)
+    if out.suffix.lower() == ".gpkg" and zones is None:
+        raise LandcoverError(
+            out, "would have no geometry", "a .csv or .parquet without --zones", "give another --out"
+        )
     probability, notes = True, list[str]()
     if "counts" in inputs:
         sample, classes, map_ha = read_counts(inputs["counts"], inputs["areas"])
