@@ -144,6 +144,15 @@ def test_faults_are_one_line(tmp_path: Path, run: Callable[..., Run]) -> None:
 
     assert fails("--chips: is missing", more=())
     assert fails("--points: does not go with --for training", more=("--points", 5))
+    other = {"--allocation": "equal", "--expect": "water=0.9", "--minimum": 2, "--join": 9, "--seed": 0}
+    for option, value in (other | {"--strata": folder / "maps" / "a.tif"}).items():
+        more = ("--chips", 2, option, value)
+        assert fails(f"{option}: does not go with --for training", more=more)
+    assert fails("--balanced: does not go with --for training", more=("--chips", 2, "--balanced"))
+    assert is_one_line(
+        run("sample", folder, "--points", 9, "--size", 256, "--out", tmp_path / "c.gpkg"),
+        "--size: does not go with --for area",
+    )
     assert fails("--chips: is 0", more=("--chips", 0))
     assert fails("at most the 24 whole chips", more=("--chips", 25))
     assert fails("has no room for squares", out="c.csv")
