@@ -11,9 +11,10 @@ T = TypeVar("T")
 
 def track(items: Collection[T], description: str) -> Iterator[T]:
     """Go through `items`, showing how far it is and how long is left."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
     from rich.console import Console
     from rich.progress import track as rich_track
 
-    silent = not sys.stderr.isatty()
-    console = Console(stderr=True)
-    yield from rich_track(items, description, console=console, transient=True, disable=silent)
+    yield from rich_track(items, description, console=Console(stderr=True), transient=True)

@@ -137,6 +137,11 @@ def test_a_class_that_is_predicted_as_0_still_has_a_scale() -> None:
     assert scores(np.zeros(1), np.array([0.02])) == pytest.approx(2)
 
 
+def test_shares_that_rounding_puts_beyond_0_and_1_have_intervals() -> None:
+    i = intervals_for(np.array([[1 + 1e-7, -1e-7, 0.0, 0.0]]), [64**2], KNOWN)
+    assert np.isfinite(np.stack([i.low, i.high, i.joint_low, i.joint_high])[:, :, :3]).all()
+
+
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([64, 128, 192, 256, 320]))
 def test_windows_share_no_pixel_and_are_wholly_covered(seed: int, side: int) -> None:

@@ -141,6 +141,26 @@ def test_the_area_of_a_commune_in_the_map_is_its_geodesic_area(grid: str, data: 
     assert np.abs(true / equal_area - 1).max() < 1e-6
 
 
+@pytest.mark.parametrize("crs", [27571, 27572, 4807, 2263], ids=["grads", "grads", "geographic", "US feet"])
+def test_areas_in_other_units_than_degrees_and_metres(crs: int) -> None:
+    centre = (-74.0, 40.7) if crs == 2263 else (2.4, 49.0)
+    near = geopandas.GeoSeries(
+        [box(0, 0, 1000, 1000)], crs=f"+proj=laea +lon_0={centre[0]} +lat_0={centre[1]}"
+    )
+    assert zone_areas(near.segmentize(10).to_crs(crs)) == pytest.approx(100.0, abs=0.01)
+
+
+@pytest.mark.parametrize("crs", [4326, 4258])
+@pytest.mark.parametrize("first", [179.0, -181.0])
+def test_a_grid_beyond_the_180th_meridian_meets_zones_on_both_sides(first: float, crs: int) -> None:
+    place = Place(CRS.from_epsg(4326), Affine(0.01, 0, first, 0, -0.01, -16))
+    sides = box(179.5, -16.5, 180, -16.2), box(-180, -16.5, -179.6, -16.2), box(0, -16.5, 1, -16.2)
+    zones = geopandas.GeoSeries(list(sides), crs=4326).to_crs(crs)
+    table = tabulate(place, (100, 200), zones, of(np.ones((100, 200), int)))
+    assert table["zone"].tolist() == [0, 1]
+    assert table["pixels"].to_numpy() == pytest.approx([1500, 1200], abs=0.01)
+
+
 def test_communes_sum_to_their_union(data: Path) -> None:
     zones = read_zones(data / "france" / "communes-01-ain.geojson")
     with open_raster(data / "challenge48" / "ain_west_mask.tif") as source:

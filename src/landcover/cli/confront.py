@@ -17,12 +17,14 @@ def command(
         Path | None, typer.Argument(help="Polygons of the reference; leave out with --from.")
     ] = None,
     zones: Annotated[Path | None, typer.Option(help="Territories, for a row each.")] = None,
-    tolerance: Annotated[float, typer.Option(help="What is as near as this, in metres, is forgiven.")] = 10.0,
+    tolerance: Annotated[
+        float | None, typer.Option(help="What is as near as this, in metres, is forgiven; 10 if not given.")
+    ] = None,
     minimum: Annotated[
         float | None,
         typer.Option(help="Smallest object, in m², that the map can show; 2 px if not given."),
     ] = None,
-    places: Annotated[int, typer.Option(help="How many places to list.")] = 100,
+    places: Annotated[int | None, typer.Option(help="How many places to list; 100 if not given.")] = None,
     legend: Annotated[
         str | None, typer.Option(help="s2glc or a legend.toml, for a map that carries no legend.")
     ] = None,

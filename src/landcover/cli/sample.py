@@ -9,8 +9,16 @@ import typer
 
 from landcover.errors import LandcoverError
 
+OPTIONS = {
+    "area": (
+        "points", "target_error", "allocation", "expect", "minimum", "balanced", "strata", "join", "seed",
+    ),
+    "training": ("chips", "size"),
+}  # fmt: skip
+
 
 def command(
+    context: typer.Context,
     map: Annotated[Path, typer.Argument(help="The map; for training also a prediction folder.")],
     out: Annotated[Path, typer.Option(help="GeoPackage to write: points, or squares for training.")],
     purpose: Annotated[
@@ -58,8 +66,10 @@ def command(
     """
     import landcover
 
-    _check_purpose(purpose, {"--points": points, "--target-error": target_error, "--chips": chips})
-    if chips is not None:
+    _check_purpose(purpose, context)
+    if purpose == "training":
+        if chips is None:
+            raise LandcoverError("--chips", "is missing", "how many chips you can label", "say it")
         proposed = landcover.propose(map, out, chips, size, legend, overwrite)
         print(f"{'chip':<20} {'uncertainty':>11} {'novelty':>8} {'score':>6}")
         for row in proposed.itertuples():
@@ -100,15 +110,15 @@ def _expected(text: str) -> tuple[str, float]:
         ) from error
 
 
-def _check_purpose(purpose: str, asked: dict[str, float | None]) -> None:
-    """Refuse an unknown purpose, and numbers that belong to the other one or are missing."""
-    own = {"area": ("--points", "--target-error"), "training": ("--chips",)}.get(purpose)
-    if own is None:
-        raise LandcoverError("--for", f"is {purpose!r}", "area or training", "mend it")
-    for option, number in asked.items():
-        if number is not None and option not in own:
-            raise LandcoverError(
-                option, f"does not go with --for {purpose}", " or ".join(own), "change it or --for"
-            )
-    if purpose == "training" and asked["--chips"] is None:
-        raise LandcoverError("--chips", "is missing", "how many chips you can label", "say it")
+def _check_purpose(purpose: str, context: typer.Context) -> None:
+    """Refuse an unknown purpose, and options that belong to the other one."""
+    if purpose not in OPTIONS:
+        raise LandcoverError("--for", f"is {purpose!r}", " or ".join(OPTIONS), "mend it")
+    for other in OPTIONS.keys() - {purpose}:
+        for name in OPTIONS[other]:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name != "DEFAULT":
+                option = "--" + name.replace("_", "-")
+                raise LandcoverError(
+                    option, f"does not go with --for {purpose}", f"--for {other}", "change it or --for"
+                )

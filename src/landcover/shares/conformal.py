@@ -27,8 +27,9 @@ def deviation(shares: Floats) -> Floats:
 
     Errors of shares grow like those of a proportion; the floor stands for what the model misses altogether.
     Dividing by it makes the intervals of a rare class narrow (normalised scores: Lei et al. 2018, section
-    5.2).
+    5.2). Shares that rounding puts beyond 0 and 1 count as these.
     """
+    shares = np.clip(shares, 0, 1)
     found: Floats = np.sqrt(shares * (1 - shares)) + FLOOR
     return found
 

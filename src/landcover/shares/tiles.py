@@ -84,8 +84,8 @@ class Tiles:
         size = side // TILE
         block = max(size, min(BLOCK // TILE, *self.true.shape[2:]))
         found: list[tuple[Floats, Floats]] = []
-        for _, chips in self.places.reset_index(drop=True).groupby("scene", sort=True):
-            predicted, true = self._scene(chips)
+        for _, chips in sorted(self.places.groupby("scene").indices.items()):
+            predicted, true = self._scene(np.asarray(chips))
             free = true.sum(axis=0) >= TILE**2 / 2
             for y in range(free.shape[0] - block + 1):
                 for x in range(free.shape[1] - block + 1):
@@ -100,12 +100,13 @@ class Tiles:
         ]
         return Windows(side, whole[0], whole[1], blocks)
 
-    def _scene(self, chips: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Mean sums of a scene, classes × rows × columns; 0 where no chip is."""
+    def _scene(self, chips: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Mean sums of a scene, from its chips by position: classes × rows × columns; 0 where no chip is."""
         _, classes, rows, columns = self.true.shape
-        shape = (chips["row"].max() + rows, chips["column"].max() + columns)
+        row, column = (self.places[name].to_numpy()[chips] for name in ("row", "column"))
+        shape = (row.max() + rows, column.max() + columns)
         sums, times = np.zeros((2, classes, *shape)), np.zeros(shape)
-        for chip, y, x in zip(chips.index, chips["row"], chips["column"], strict=True):
+        for chip, y, x in zip(chips, row, column, strict=True):
             sums[:, :, y : y + rows, x : x + columns] += self.predicted[chip], self.true[chip]
             times[y : y + rows, x : x + columns] += 1
         predicted, true = sums / np.maximum(times, 1)

@@ -98,7 +98,7 @@ def sum_layers(
     Parameters
     ----------
     place, shape, geometries : as in `tabulate`
-    read : gives the numbers of a window (row, column, height, width): layers × height × width
+    read : gives the numbers of a window (row, column, height, width): layers × height × width, all finite
     layers : their number
 
     Returns
@@ -138,9 +138,10 @@ def zone_areas(geometries: Any) -> Floats:
     shapes = shapely.segmentize(geometries.to_numpy(), _step(crs))
     if crs != geodetic:
         shapes = _transformed(shapes, crs, geodetic)
+    degrees = np.degrees(geodetic.axis_info[0].unit_conversion_factor)  # in a unit of it, such as a grad
     areas = np.zeros(len(shapes))
     for zone, hole, ring in zip(*rings_of(shapes), strict=True):
-        area = abs(geod.polygon_area_perimeter(*shapely.get_coordinates(ring).T)[0])
+        area = abs(geod.polygon_area_perimeter(*degrees * shapely.get_coordinates(ring).T)[0])
         areas[zone] += -area if hole else area
     return areas / HECTARE
 
@@ -259,14 +260,29 @@ def _on_grid(place: Place, shape: tuple[int, int], geometries: Any) -> Any:
     import shapely
 
     zones, grid = pyproj.CRS(geometries.crs), pyproj.CRS.from_wkt(place.crs.to_wkt()).to_2d()
-    near = _around(place, shape, grid, zones)
+    turns = _turns(place, shape, grid)
+    near = None if turns else _around(place, shape, grid, zones)
     shapes = geometries.to_numpy()
     if near is not None:
         shapes = np.where(shapely.covered_by(shapes, near), shapes, shapely.intersection(shapes, near))
     if zones != grid:
         shapes = _transformed(shapely.segmentize(shapes, _step(zones)), zones, grid)
+    moved = [shapely.transform(shapes, lambda points, by=turn: np.add(points, [by, 0])) for turn in turns]
+    for others in moved:
+        shapes = shapely.union(shapes, others)
     to_pixels = ~place.transform
     return shapely.transform(shapes, lambda points: np.transpose(to_pixels @ tuple(points.T)))
+
+
+def _turns(place: Place, shape: tuple[int, int], grid: Any) -> list[float]:
+    """By how much polygons are moved to be met by a geographic grid beyond the 180th meridian: ± 360°."""
+    if not grid.is_geographic:
+        return []
+    height, width = shape
+    x = (place.transform @ (np.array([0, width, width, 0]), np.array([0, 0, height, height])))[0]
+    turn = 2 * np.pi / grid.axis_info[0].unit_conversion_factor
+    edge = turn / 2 + LEAST * abs(place.transform.a)
+    return [by for by, beyond in ((-turn, x.min() < -edge), (turn, x.max() > edge)) if beyond]
 
 
 def _around(place: Place, shape: tuple[int, int], grid: Any, zones: Any) -> Any:

@@ -88,6 +88,18 @@ def test_olofsson_2014_from_tables(tmp_path: Path, run: Callable[..., Run]) -> N
     assert round(1.96 * record["overall_accuracy"]["se"], 2) == 0.02
 
 
+def test_a_rare_class_that_may_be_omitted_in_a_large_stratum_is_suppressed(tmp_path: Path) -> None:
+    counts, areas = tables(
+        tmp_path, "map,rare,rest\nrare,57,3\nrest,0,300\n", "class,area_ha\nrare,60\nrest,99940\n"
+    )
+    table = landcover.area(None, None, tmp_path / "out.csv", counts, areas).table.set_index("class")
+    rare, rest = table.loc["rare"], table.loc["rest"]
+    assert rare["area_ha"] == pytest.approx(57.0)
+    assert rare["se_ha"] / rare["area_ha"] < 0.03  # by which it would be published
+    assert (rare["flag"], rare["flag_producers_accuracy"]) == ("suppress", "suppress")
+    assert (rare["flag_users_accuracy"], rest["flag"]) == ("publish", "publish")
+
+
 def test_a_class_that_the_map_never_shows_has_a_column_alone(tmp_path: Path) -> None:
     counts, areas = tables(tmp_path, "map,a,b,c\na,8,1,1\nb,0,9,1\n", "class,area_ha\na,100\nb,900\n")
     table = landcover.area(None, None, tmp_path / "out.csv", counts, areas).table.set_index("class")
@@ -133,6 +145,8 @@ def test_what_is_given_must_fit_together(tmp_path: Path, run: Callable[..., Run]
     assert is_one_line(run("area", "--counts", counts, "--areas", areas, "--zones", areas, *out), "zones")
     assert is_one_line(run("area", counts, areas, "--counts", counts, "--areas", areas, *out), "map")
     both = "--counts", counts, "--areas", areas
+    none = "--counts", tmp_path / "none.csv", "--areas", areas
+    assert is_one_line(run("area", *none, "--out", tmp_path / "out.gpkg"), "out.gpkg: would have no geometry")
     assert is_one_line(run("area", *both, *out, "--interval", "exact"), "is 'exact'")
     limits = "--caution", "0.4"
     assert is_one_line(run("area", "--counts", counts, "--areas", areas, *out, *limits), "0.4 and 0.333")
@@ -331,6 +345,23 @@ def test_territories_sum_to_the_whole_and_classes_to_the_territory(
     assert int(parts["map_points"].sum()) == 120
     assert any("1 of 3 territories lie outside the map" in n for n in found.notes)
     assert out.exists()
+
+
+def test_a_class_that_lies_outside_the_territories_alone_is_not_lost(tmp_path: Path) -> None:
+    mapped = np.full((120, 120), 3, np.uint8)
+    mapped[:, 60:], mapped[0, 0] = 4, 9  # 0.7 pixels in 10,000
+    path, _, points = draw(tmp_path, mapped, mapped)
+    points = points[points["stratum"] != "water"]
+    whole = dict(stratum="all", stratum_px=14_400, stratum_ha=144.0, inclusion=len(points) / 14_400)
+    zones = zones_file(tmp_path, (1, 0, 120, 120), (0, 1, 1, 120))
+    out = tmp_path / "out.csv"
+    table = landcover.area(
+        path, save(tmp_path, points.assign(**whole)), out, zones=zones, legend="s2glc"
+    ).table
+    assert list(table["name"].unique()) == ["00", "01", "outside the territories", "all"]
+    hectares = table.groupby("name")["area_ha"].sum()
+    assert hectares.drop("all").sum() == pytest.approx(hectares["all"], rel=1e-9)
+    assert hectares["outside the territories"] == pytest.approx(0.01, rel=1e-2)
 
 
 def test_territories_that_overlap_or_lie_elsewhere_are_refused(world: World, tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from landcover.errors import LandcoverError
-from landcover.statistics.areas.publish import Limits, accuracy_interval, area_interval, flags, wilson
+from landcover.statistics.areas.estimators import Sample, estimate
+from landcover.statistics.areas.publish import (
+    Limits,
+    accuracy_interval,
+    area_interval,
+    flags,
+    least_variation,
+    wilson,
+)
 
 
 @given(st.integers(2, 300), st.data())
@@ -59,3 +67,29 @@ def test_two_points_that_agree_are_not_published() -> None:
 def test_limits_in_no_order_are_refused() -> None:
     with pytest.raises(LandcoverError, match="--caution and --suppress"):
         Limits(0.5, 0.2).check()
+
+
+def test_a_rare_class_that_a_large_stratum_may_hide_is_not_published() -> None:
+    """60 ha mapped, 57 right; 40 ha are omitted in 99,940 ha, of which 300 points rarely meet any."""
+    rng = np.random.default_rng(0)
+    right, met = rng.binomial(50, 57 / 60, 500), rng.binomial(300, 40 / 99_940, 500)
+    counts = np.zeros((500, 2, 2, 2), np.int64)
+    counts[:, 0, 0], counts[:, 1, 1] = np.stack([[right, 50 - right], [met, 300 - met]]).swapaxes(-1, -2)
+    found = estimate(Sample.of_counts(counts, [60.0, 99_940.0]))
+    low, high = area_interval(found.area, found.area_se, found.whole, found.heaviest[:, None], "wilson")
+    holds = (low[:, 0] <= 97) & (high[:, 0] >= 97)
+    assert holds.mean() < 0.5  # so the flags must say it
+    least = least_variation(found.area, found.unseen)
+    area, error, low, high, least = (x[:, 0] for x in (found.area, found.area_se, low, high, least))
+    assert set(flags(area, error, low, high, Limits(), True, least)) == {"suppress"}
+    np.testing.assert_allclose(found.unseen[met == 0, 0], 99_940 / 300)
+
+
+def test_what_could_hide_is_bound_by_points_that_showed_none() -> None:
+    """Of T ha in points of weights w, none is met with exp(−Σ T / w): 2.5 % at the bound of the heaviest."""
+    counts = np.array([[[90, 0], [0, 10]], [[0, 0], [0, 100]], [[0, 0], [0, 50]]])
+    found = estimate(Sample.of_counts(counts, [1000.0, 1000.0, 1000.0]))
+    np.testing.assert_allclose(found.unseen, [20.0, 0.0])
+    least = least_variation(found.area, found.unseen)
+    assert np.exp(-1.96 * least[0] * found.area[0] / 20) == pytest.approx(0.025)
+    assert np.isinf(least_variation(np.array([0.0]), np.array([20.0])))[0]

@@ -390,7 +390,10 @@ def test_the_command_and_bad_inputs_are_one_line(run: Callable[..., Run], tmp_pa
     assert is_one_line(run("confront", plain, vectors, "--class", "water", *out), "--legend")
     write_map(tmp_path / "black.tif", np.zeros((64, 64), np.uint8), S2GLC, UTM)
     assert is_one_line(run("confront", tmp_path / "black.tif", vectors, "--class", "water", *out), "no data")
-    assert is_one_line(run("confront", map, "--class", "water", "--from", tmp_path, *out), "total.csv")
+    there = ("confront", map, "--class", "water", "--from", tmp_path)
+    assert is_one_line(run(*there, *out), "total.csv")
+    for option in ("--tolerance", "--minimum", "--places"):
+        assert is_one_line(run(*there, option, 10, *out), f"{option}: does not go with --from")
 
 
 def test_hectares_of_communes_are_those_of_the_table_of_territories(data: Path, tmp_path: Path) -> None:

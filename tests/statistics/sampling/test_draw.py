@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Place
+from landcover.statistics.sampling import draw as drawing
 from landcover.statistics.sampling.draw import SIDE, Ints, count, draw, walk
 
 UTM = Place(CRS.from_epsg(32631), Affine(10, 0, 600_000, 0, -10, 5_100_000))
@@ -100,10 +101,11 @@ def imbalance(codes: Ints, found: tuple[Ints, Ints], points: int) -> float:
     return float(((held - 1) ** 2).mean())
 
 
-def test_a_balanced_sample_is_more_even_and_nearer_to_the_truth() -> None:
-    y, x = np.mgrid[:300, :280]
-    codes = np.where(np.hypot(y - 140, x - 150) < 130, 1, 0)
-    truth = (np.sin(y / 40) + np.cos(x / 35) > 0.3).astype(float)
+def test_a_balanced_sample_is_more_even_and_nearer_to_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "SIDE", 64)  # nine windows of few pixels
+    y, x = np.mgrid[:150, :140]
+    codes = np.where(np.hypot(y - 70, x - 75) < 65, 1, 0)
+    truth = (np.sin(y / 20) + np.cos(x / 17.5) > 0.3).astype(float)
     drawn, measures = drawer(codes, [0, 60]), {}
     for balanced in (False, True):
         samples = [drawn(balanced, seed) for seed in range(100)]

@@ -67,6 +67,17 @@ def test_uncertain_and_novel_chips_come_first(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "chips.gpkg.json").read_text())["candidates"] == 24
 
 
+def test_where_novelty_is_not_known_it_is_taken_to_be_usual(tmp_path: Path) -> None:
+    folder = prediction(tmp_path / "p", 0.2, np.full((ROWS, COLUMNS), 2.0))
+    for layer in ("maps", "confidence"):
+        (folder / layer / "b.tif").write_bytes((folder / layer / "a.tif").read_bytes())
+    chips = landcover.propose(folder, tmp_path / "c.gpkg", 2 * ROWS * COLUMNS, SIZE)
+    assert set(chips["id"].str[0]) == {"a", "b"}
+    apart = chips[chips["spread"] > 0]  # not on another chip of the other map
+    assert len(apart) == ROWS * COLUMNS
+    assert (apart["score"] / apart["uncertainty"] / apart["spread"]).to_numpy() == pytest.approx(0.5)
+
+
 def test_alike_chips_are_spread_over_the_scene(tmp_path: Path) -> None:
     chips = landcover.propose(prediction(tmp_path / "p"), tmp_path / "c.gpkg", 4, SIZE)
     places = chips[["row", "col"]].to_numpy()
@@ -133,6 +144,15 @@ def test_faults_are_one_line(tmp_path: Path, run: Callable[..., Run]) -> None:
 
     assert fails("--chips: is missing", more=())
     assert fails("--points: does not go with --for training", more=("--points", 5))
+    other = {"--allocation": "equal", "--expect": "water=0.9", "--minimum": 2, "--join": 9, "--seed": 0}
+    for option, value in (other | {"--strata": folder / "maps" / "a.tif"}).items():
+        more = ("--chips", 2, option, value)
+        assert fails(f"{option}: does not go with --for training", more=more)
+    assert fails("--balanced: does not go with --for training", more=("--chips", 2, "--balanced"))
+    assert is_one_line(
+        run("sample", folder, "--points", 9, "--size", 256, "--out", tmp_path / "c.gpkg"),
+        "--size: does not go with --for area",
+    )
     assert fails("--chips: is 0", more=("--chips", 0))
     assert fails("at most the 24 whole chips", more=("--chips", 25))
     assert fails("has no room for squares", out="c.csv")

@@ -199,6 +199,14 @@ def test_a_part_that_the_table_lacks_is_told(ain: Path, movements: Path, tmp_pat
     assert done.notes == ("01033 is incomplete: the table lacks 01091",)
 
 
+def test_a_part_of_a_crosswalk_that_the_table_lacks_is_told(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv", territories(["a", "d"]))
+    (tmp_path / "x.csv").write_text("code_from,code_to,share\na,A,1\nb,A,1\nc,C,1\nd,D,0.5\nd,E,0.5\n")
+    done = landcover.crosswalk(source, tmp_path / "o.csv", crosswalk=tmp_path / "x.csv")
+    assert "A is incomplete: the table lacks b" in done.notes
+    assert sum("incomplete" in note for note in done.notes) == 1
+
+
 CROSSWALKS = {
     "code_from,code_to,share\na,A,0.5\na,B,0.4\n": "has shares of a that sum to 0.9",
     "code_from,code_to,share\na,A,0.5\na,A,0.5\n": "holds a to A twice",

@@ -147,6 +147,31 @@ def test_a_wrong_crosswalk_is_one_line(rows: str, tmp_path: Path, run: Callable[
     assert not (tmp_path / "o.tif.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("table", "old", "new"), [("labels", "lake", "no_data"), ("all", "unknown", "water")]
+)
+def test_no_class_of_a_table_becomes_or_leaves_no_data(
+    table: str, old: str, new: str, tmp_path: Path, run: Callable[..., Run]
+) -> None:
+    """Its hectares would leave those that shares are of, or enter them."""
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\n[[classes]]\ncode = 0\nname = "unknown"\ncolour = "#000000"\nis_label = false\n'
+        '[[classes]]\ncode = 1\nname = "forest"\ncolour = "#00ff00"\n'
+        '[[classes]]\ncode = 2\nname = "lake"\ncolour = "#0000ff"\n'
+    )
+    becomes = {"unknown": "no_data", "forest": "tree_cover", "lake": "water"} | {old: new}
+    rows = "".join(f"{a},{b},1\n" for a, b in becomes.items())
+    (tmp_path / "x.csv").write_text(f"class_from,class_to,share\n{rows}")
+    own = table_of(Legend.from_toml(tmp_path / "own.toml"))
+    source = write(tmp_path / "t.csv", own.assign(unknown_ha=1.0) if table == "all" else own)
+    told = run(
+        "crosswalk", source, "--to", "worldcover", "--legend", tmp_path / "own.toml",
+        "--crosswalk", tmp_path / "x.csv", "--out", tmp_path / "o.csv",
+    )  # fmt: skip
+    assert is_one_line(told, f"gives {old} to {new}")
+    assert not (tmp_path / "o.csv").exists()
+
+
 def test_other_mistakes_are_one_line(tmp_path: Path, run: Callable[..., Run]) -> None:
     write_map(tmp_path / "map.tif", np.full((4, 4), 10, np.uint8), WORLDCOVER, PLACE)
     call = ("crosswalk", tmp_path / "map.tif", "--out", tmp_path / "o.tif")

@@ -22,6 +22,7 @@ from landcover.statistics.areas.publish import (
     area_interval,
     check_interval,
     flags,
+    least_variation,
 )
 from landcover.statistics.tables import check_table, facts, write_table
 
@@ -101,6 +102,10 @@ def area(
     check_interval(interval)
     kind: Interval = interval or ("normal" if "counts" in inputs else "wilson")
     check_table(out, overwrite)
+    if out.suffix.lower() == ".gpkg" and zones is None:
+        raise LandcoverError(
+            out, "would have no geometry", "a .csv or .parquet without --zones", "give another --out"
+        )
     probability, notes = True, list[str]()
     if "counts" in inputs:
         sample, classes, map_ha = read_counts(inputs["counts"], inputs["areas"])
@@ -196,6 +201,7 @@ def _class_rows(
     """A row for each class: area, user's and producer's accuracy, each with error, interval and flag."""
     area_se = np.where(estimated.area > 0, estimated.area_se, np.nan)  # of what no point shows, none is known
     low, high = area_interval(estimated.area, area_se, estimated.whole, estimated.heaviest, kind)
+    least = least_variation(estimated.area, estimated.unseen)
     table = pd.DataFrame(
         {
             "class": classes,
@@ -204,15 +210,18 @@ def _class_rows(
             "se_ha": area_se,
             "low_ha": low,
             "high_ha": high,
-            "flag": flags(estimated.area, area_se, low, high, limits, probability),
+            "flag": flags(estimated.area, area_se, low, high, limits, probability, least),
         }
     )
-    for name, share, error, points in (
-        ("users_accuracy", estimated.users, estimated.users_se, estimated.map_points),
-        ("producers_accuracy", estimated.producers, estimated.producers_se, estimated.reference_points),
-    ):
+    for name, share, error, points, unseen in (
+        ("users_accuracy", estimated.users, estimated.users_se, estimated.map_points, 0.0),
+        (
+            "producers_accuracy", estimated.producers, estimated.producers_se, estimated.reference_points,
+            least,
+        ),
+    ):  # fmt: skip
         low, high = accuracy_interval(share, error, points, kind)
-        flag = flags(share, error, low, high, limits, probability)
+        flag = flags(share, error, low, high, limits, probability, unseen)
         table[[name, f"se_{name}", f"low_{name}", f"high_{name}"]] = np.stack(
             [share, error, low, high], axis=1
         )

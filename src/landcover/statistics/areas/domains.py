@@ -14,7 +14,7 @@ from landcover.imagery.raster import Place
 from landcover.legend import Legend
 from landcover.statistics.areas.estimators import Estimate, Floats, Ints, Sample, expand, tally
 from landcover.statistics.areas.labelled import Labelled
-from landcover.statistics.areas.publish import Limits, area_interval, flags
+from landcover.statistics.areas.publish import Limits, area_interval, flags, least_variation
 from landcover.statistics.areas.small_areas import SmallAreas, benchmark, small_areas
 from landcover.statistics.coverage import tabulate, zone_areas
 from landcover.statistics.zones import read_zones
@@ -58,14 +58,14 @@ def territory_rows(
             "give territories of one level",
         )  # fmt: skip
     rest = np.clip(found.map_ha - zone_ha.sum(axis=0), 0.0, None)
-    zone = _zone_of(found.points, zones)
-    if rest.sum() > SLIVER * total or (zone == len(zones)).any():
+    zone, alone = _zone_of(found.points, zones), (rest > 0) & (zone_ha.sum(axis=0) == 0)
+    if rest.sum() > SLIVER * total or alone.any() or (zone == len(zones)).any():
         zones.loc[len(zones), ["code", "name"]] = "", OUTSIDE
         zone_ha = np.vstack([zone_ha, rest])
     zone_ha = zone_ha * (sample.map_ha / np.maximum(zone_ha.sum(axis=0), 1e-9))
     small, points = estimate_territories(found, sample, zone, zone_ha)
     area, error = benchmark(small, zone_ha.sum(axis=1), whole.area)
-    rows = _rows(zones, found.classes, zone_ha, area, error, float(whole.heaviest), limits, found.probability)
+    rows = _rows(zones, found.classes, zone_ha, area, error, whole, limits, found.probability)
     rows["map_points"], rows["reference_points"] = points.sum(axis=2).ravel(), points.sum(axis=1).ravel()
     shares = rows["mapped_share"].dropna()[:: len(found.classes)]
     kinds = {
@@ -113,12 +113,12 @@ def _zone_of(points: Any, zones: Any) -> Ints:
 
 
 def _rows(
-    zones: Any, classes: tuple[str, ...], map_ha: Floats, area: Floats, error: Floats, heaviest: float,
+    zones: Any, classes: tuple[str, ...], map_ha: Floats, area: Floats, error: Floats, estimated: Estimate,
     limits: Limits, probability: bool,
 ) -> Any:  # fmt: skip
     whole = map_ha.sum(axis=1, keepdims=True)
     error = np.where(area > 0, error, np.nan)
-    low, high = area_interval(area, error, whole, heaviest)
+    low, high = area_interval(area, error, whole, float(estimated.heaviest))
     area, low, high = (np.where(whole > 0, values, np.nan) for values in (area, low, high))
     known = zones.geometry.notna()
     extent = np.full(len(zones), np.nan)
@@ -129,5 +129,6 @@ def _rows(
     for name, values in dict(map_ha=map_ha, area_ha=area, se_ha=error, low_ha=low, high_ha=high).items():
         rows[name] = values.ravel()
     numbers = area.ravel(), error.ravel(), low.ravel(), high.ravel()
-    rows["flag"] = flags(*numbers, limits, probability)
+    least = np.tile(least_variation(estimated.area, estimated.unseen), len(zones))
+    rows["flag"] = flags(*numbers, limits, probability, least)
     return rows

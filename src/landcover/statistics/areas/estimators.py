@@ -102,6 +102,8 @@ class Estimate:
     overall, overall_se : part of the area where the map is right
     map_points, reference_points : points of each class in the map and in the reference
     heaviest : hectares that the point with the greatest weight stands for
+    unseen : hectares that the point with the greatest weight stands for in the strata (with post-strata, in
+        the parts of strata in each) where no point is of the class; 0 where each shows it
     whole : hectares of all classes together
     """
 
@@ -116,6 +118,7 @@ class Estimate:
     map_points: Ints
     reference_points: Ints
     heaviest: Floats
+    unseen: Floats
     whole: float
 
 
@@ -161,6 +164,7 @@ def estimate(sample: Sample) -> Estimate:
             _error(sample, expansion, both - producer * of_reference), reference[..., j]
         )
     points, cells = sample.points.sum(axis=-3), sample.points.sum(axis=-1)
+    weight = np.nan_to_num(_ratio(expansion * sample.area.sum(axis=-1), cells))
     return Estimate(
         area=reference,
         area_se=area_se,
@@ -172,9 +176,18 @@ def estimate(sample: Sample) -> Estimate:
         overall_se=_error(sample, expansion, classes) / whole,
         map_points=points.sum(axis=-1),
         reference_points=points.sum(axis=-2),
-        heaviest=np.nanmax(_ratio(expansion * sample.area.sum(axis=-1), cells), axis=(-2, -1)),
+        heaviest=weight.max(axis=(-2, -1)),
+        unseen=np.where(_seen(sample), 0.0, weight[..., None]).max(axis=(-3, -2)),
         whole=whole,
     )
+
+
+def _seen(sample: Sample) -> npt.NDArray[np.bool_]:
+    """Whether points show a class of the reference in a stratum, or in a post-stratum's part of it."""
+    if sample.map_ha is None:
+        return np.asarray(sample.points.sum(axis=-2, keepdims=True) > 0)
+    by_map = sample.points.swapaxes(-2, -1).astype(float)
+    return sample.by_group(by_map).swapaxes(-2, -1) > 0
 
 
 def _expansion(sample: Sample) -> Floats:

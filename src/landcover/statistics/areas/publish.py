@@ -107,9 +107,32 @@ def wilson(share: Floats, error: Floats, points: npt.ArrayLike) -> tuple[Floats,
     return np.clip(middle - half, 0.0, None), np.minimum(middle + half, 1.0)
 
 
+def least_variation(area: Floats, unseen: Floats) -> Floats:
+    """The coefficient of variation of a class's area at least: what no point shows of it may be there.
+
+    Where no point is of the class, an error of 0 is estimated, however much each of these points stands for.
+    With T_h hectares of the class in such strata, of weights w_h, none is met with probability
+    exp(−Σ T_h / w_h), and so with 2.5 % at least as long as Σ T_h is not above −ln 0.025 = 3.7 times the
+    greatest w_h: the rule of three again. This bound, over 1.96, is held to be an error.
+
+    Parameters
+    ----------
+    unseen : see `estimators.Estimate`
+
+    Examples
+    --------
+    >>> least_variation(np.array([57.0, 57.0]), np.array([0.0, 333.0])).round(2)
+    array([ 0., 11.])
+    """
+    least: Floats = np.full(area.shape, np.inf)
+    np.divide(UNSEEN / Z * unseen, area, out=least, where=area > 0)
+    return least
+
+
 def flags(
-    estimate: Floats, error: Floats, low: Floats, high: Floats, limits: Limits, probability: bool = True
-) -> list[str]:
+    estimate: Floats, error: Floats, low: Floats, high: Floats, limits: Limits, probability: bool = True,
+    least: npt.ArrayLike = 0.0,
+) -> list[str]:  # fmt: skip
     """Say of each number whether it may be published.
 
     The coefficient of variation is the standard error over the estimate; where half the interval's width over
@@ -118,9 +141,10 @@ def flags(
     Parameters
     ----------
     probability : whether the points are a probability sample; of no other kind is any error known
+    least : coefficient of variation that each has at least, see `least_variation`
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        variation = (np.fmax(error, (high - low) / (2 * Z)) / estimate).round(9)
+        variation = np.maximum(np.fmax(error, (high - low) / (2 * Z)) / estimate, least).round(9)
     names = np.where(variation <= limits.caution, PUBLISH, CAUTION)
     names = np.where(variation <= limits.suppress, names, SUPPRESS)
     return [str(n) if probability else NO_PROBABILITY for n in names]

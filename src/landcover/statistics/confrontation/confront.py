@@ -70,9 +70,9 @@ def confront(
     out: Path,
     class_name: str,
     zones: Path | None = None,
-    tolerance: float = 10.0,
+    tolerance: float | None = None,
     minimum: float | None = None,
-    places: int = 100,
+    places: int | None = None,
     legend: str | None = None,
     code: str | None = None,
     source: Path | None = None,
@@ -87,14 +87,14 @@ def confront(
     out : folder to write: total.csv, territories.csv, places.gpkg, agreement.tif, report.html
     class_name : of the legend
     zones : territories
-    tolerance : m; what is as near as this is forgiven
+    tolerance : m; what is as near as this is forgiven; None takes 10
     minimum : m²; smaller objects of the reference are not expected in the map, and smaller places not listed;
         None takes 2 px, the smallest square that covers half of some pixel wherever it lies
-    places : how many to list
+    places : how many to list; None takes 100
     legend : s2glc or a legend.toml, for a map that carries none
     code : column of the territories' codes
     source : folder of an earlier confrontation with a reference elsewhere: its rates are expected here,
-        flagged as transferred, not measured, without interval
+        flagged as transferred, not measured, without interval; tolerance, minimum and places are that one's
 
     Raises
     ------
@@ -107,6 +107,12 @@ def confront(
         raise LandcoverError(
             "landcover confront", "has both or neither of VECTORS and --from", "one of them", "choose"
         )
+    for name, number in (("--tolerance", tolerance), ("--minimum", minimum), ("--places", places)):
+        if source is not None and number is not None:
+            raise LandcoverError(
+                name, "does not go with --from", "what the earlier confrontation took", "leave it out"
+            )
+    tolerance, places = 10.0 if tolerance is None else tolerance, 100 if places is None else places
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise LandcoverError("--tolerance", f"is {tolerance:g}", "metres, 0 or more", "mend it")
     if minimum is not None and not (math.isfinite(minimum) and minimum >= 0):

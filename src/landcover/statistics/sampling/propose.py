@@ -23,6 +23,7 @@ from landcover.progress import track
 from landcover.statistics.sampling.strata import place_of
 from landcover.statistics.tables import check_table, facts, write_table
 
+USUAL = 0.5  # what the median of novelty counts, and novelty that is not known
 SEEN = 0.5  # of a chip's pixels that need data
 EARTH = 6_371_000.0  # m
 COLUMNS = ["id", "image", "row", "col", "y0", "x0", "uncertainty", "novelty", "area_ha"]
@@ -53,7 +54,7 @@ def propose(
     Parameters
     ----------
     prediction : prediction folder with confidence or probability layers, or one map in it; novelty layers are
-        used where they are, else all count 1
+        used where they are: what has none counts 1/2, as the median does, or all 1 where nothing has any
     out : GeoPackage of squares to write
     chips : how many
     size : side of a chip, px
@@ -198,9 +199,10 @@ def _choose(table: pd.DataFrame, shares: Floats, chips: int, crs: Any) -> Any:
     points = EARTH * np.stack([ring * np.cos(longitude), ring * np.sin(longitude), np.sin(latitude)], axis=1)
     spacing = np.sqrt(table["area_ha"].sum() * HECTARE / chips)
 
-    novelty = table["novelty"].to_numpy()
-    known = novelty / (novelty + np.nanmedian(novelty)) if np.isfinite(novelty).any() else novelty
-    worth = table["uncertainty"].to_numpy() * np.where(np.isnan(known), 1, known)
+    novelty, new = table["novelty"].to_numpy(), 1.0
+    if np.isfinite(novelty).any():
+        new = np.nan_to_num(novelty / (novelty + np.nanmedian(novelty)), nan=USUAL)
+    worth = table["uncertainty"].to_numpy() * new
     spread, free, rows = np.ones(len(table)), np.ones(len(table), bool), []
     for rank in range(1, chips + 1):
         best = int(np.where(free, worth * spread, -1).argmax())

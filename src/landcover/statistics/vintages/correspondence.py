@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -105,12 +105,31 @@ def from_movements(
         for new in successors:
             share = known[new] / total if len(successors) > 1 else 1.0
             rows.append((old, new, share, found.names.get(new)))
+    notes = incomplete(origins, [new for _, new, _, _ in rows], codes)
+    return pd.DataFrame(rows, columns=["code_from", "code_to", "share", "name_to"]), notes
+
+
+def incomplete(
+    origins: Mapping[str, set[str]], successors: Iterable[str], codes: Iterable[str]
+) -> tuple[str, ...]:
+    """A sentence on each new code of which the table lacks a part.
+
+    Parameters
+    ----------
+    origins : old codes of each new one; of one that isn't there, itself
+    successors : new codes that the table's become
+    codes : of the table
+
+    Examples
+    --------
+    >>> incomplete({"A": {"a", "b"}, "B": {"c"}}, ["A", "B"], ["a", "c"])
+    ('A is incomplete: the table lacks b',)
+    """
     there = set(codes)
-    lacking = {new: origins.get(new, {new}) - there for _, new, _, _ in rows}
-    notes = tuple(
+    lacking = {new: origins.get(new, {new}) - there for new in successors}
+    return tuple(
         f"{new} is incomplete: the table lacks {some(sorted(olds))}" for new, olds in lacking.items() if olds
     )
-    return pd.DataFrame(rows, columns=["code_from", "code_to", "share", "name_to"]), notes
 
 
 def _areas(

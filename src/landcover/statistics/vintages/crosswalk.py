@@ -10,7 +10,7 @@ import pandas as pd
 
 from landcover.errors import LandcoverError
 from landcover.statistics.tables import check_table, facts, read_table, stamp, write_table
-from landcover.statistics.vintages.correspondence import from_movements, read_crosswalk, some
+from landcover.statistics.vintages.correspondence import from_movements, incomplete, read_crosswalk, some
 from landcover.statistics.vintages.legends import reclass_map, reclass_table
 from landcover.statistics.vintages.movements import day_of
 from landcover.statistics.vintages.transfer import transfer
@@ -118,7 +118,9 @@ def _of_codes(
         missing = sorted(set(codes) - set(pairs["code_from"]))
         if missing:
             raise LandcoverError(crosswalk, f"lacks {some(missing)}", "every code of the table", "add them")
-        return pairs, ()
+        origins = {str(new): set(olds) for new, olds in pairs.groupby("code_to")["code_from"]}
+        reached = pairs["code_to"][pairs["code_from"].isin(codes)]
+        return pairs, incomplete(origins, reached, codes)
     assert movements is not None
     if begin is None or to is None:
         raise LandcoverError(

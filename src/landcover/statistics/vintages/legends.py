@@ -85,6 +85,11 @@ def reclass_table(
     table : the other columns, then hectares and shares of each class of the new legend
     name : of the new legend
     split : old classes of which the crosswalk gives parts to several new ones
+
+    Raises
+    ------
+    LandcoverError : a class without hectares, or one that says something of the ground and becomes one that
+        doesn't, or the other way round: shares are of hectares with a class, which would not be the same
     """
     old, new = _legend_of_table(table, source, legend), legend_of(source, to)
     pairs = legend_crosswalk(old, new, path)
@@ -97,6 +102,12 @@ def reclass_table(
             f"a column for each class of {old.name}",
             "give them all",
         )
+    for begin, end in zip(pairs["class_from"], pairs["class_to"], strict=True):
+        if f"{begin}_ha" in table and (begin in old.label_names) != (end in new.label_names):
+            raise LandcoverError(
+                path or f"{old.name} to {new.name}", f"gives {begin} to {end}: one of the two is no ground",
+                "the same hectares mapped before and after", "reclass the map, and make the table from it",
+            )  # fmt: skip
     wanted = new.classes if len(held) > len(old.labels) else new.labels
     about = {n for n in old.names for c in table if f"_{n}_" in f"_{c}_"}
     rest = [c for c in table if c == "no_data_share" or not any(f"_{n}_" in f"_{c}_" for n in about)]
