@@ -395,6 +395,6 @@ def tour_communes() -> str:
     hectares = found["vintages"]["hectares"]
     return rows(["code", "commune", "area, ha", "no data", *names], body) + (
         f"\n\n{found['communes']['ain']} communes are on ain.tif and {found['communes']['ain_west']} on "
-        f"ain_west.tif, at least in part. In the communes of 2024 the table of ain.tif has {after} rows instead "
-        f"of {before} and {hectares[1]:,.3f} ha of classes instead of {hectares[0]:,.3f}."
+        f"ain_west.tif, at least in part. In the communes of 2024 the table of ain.tif has {after} rows, "
+        f"not {before}, and {hectares[1]:,.3f} ha of classes; before it had {hectares[0]:,.3f}."
     )

@@ -36,7 +36,8 @@ def test_parameters_of_the_benchmark_and_of_densenets() -> None:
 
 def test_dilated_convolutions_see_far() -> None:
     """How far a pixel's score depends on others: one level down, pixels of 2 × 2, 15 of them to each side."""
-    network = AtrousUNet(1, 2, width=2, depth=1, batch_norm=False).double().eval()
+    torch.manual_seed(0)
+    network = AtrousUNet(1, 2, width=8, depth=1, batch_norm=False).double().eval()
     image = torch.rand(1, 1, 128, 128, dtype=torch.float64, requires_grad=True)
     network(image)[0, 0, 64, 64].backward()
     assert image.grad is not None

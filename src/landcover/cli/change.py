@@ -51,7 +51,9 @@ def command(
     for note in found.notes:
         print(f"warning: {note}", file=sys.stderr)
     whole = found.classes[found.classes["code"] == found.classes["code"].iloc[0]]
-    print(f"changed  {whole['gain_ha'].sum():,.1f} ha")
+    print(
+        f"differs  {whole['gain_ha'].sum():,.1f} ha that count as change, the errors of both maps among them"
+    )
     print(f"tables   {found.folder / 'transitions.csv'}, {found.folder / 'change.csv'}")
     print(f"map      {found.folder / 'change.tif'}")
     print(f"report   {found.folder / 'report.html'}")

@@ -46,8 +46,11 @@ def command(
     )
     for warning in done.record["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
-    for name in ("omission_rate", "commission_rate"):
+    for name, words in (
+        ("omission_rate", "of the reference is not mapped"),
+        ("commission_rate", "of what is mapped lies beside it"),
+    ):
         value, low, high = done.total[[name, f"low_{name}", f"high_{name}"]]
-        interval = f"  (95 % interval {low:.4f} to {high:.4f})" if low <= high else ""
-        print(f"{name.replace('_', ' '):<16} {value:.4f}{interval}  {done.record['basis']}")
-    print(f"results          {out}")
+        interval = f"  (95 % interval {low:.1%} to {high:.1%})" if low <= high else ""
+        print(f"{value:6.1%} {words}{interval}, {done.record['basis']}")
+    print(f"results: {out}")

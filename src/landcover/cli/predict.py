@@ -87,3 +87,4 @@ def command(
     else:
         print(f"no intervals: {prediction.intervals['note'].mode().iloc[0]}")
     print(f"maps: {prediction.folder / 'maps'}")
+    print(f"report: {prediction.folder / 'report.html'}")

@@ -32,6 +32,10 @@ def legend_of(path: Path, asked: str | None = None) -> Legend:
     LandcoverError : the map carries none, or the one asked for is not there
     """
     if asked is not None:
+        if asked not in LEGENDS and not Path(asked).is_file():
+            raise LandcoverError(
+                asked, "is no legend", f"{', '.join(LEGENDS)}, or the path of a legend.toml", "mend it"
+            )
         return LEGENDS[asked] if asked in LEGENDS else Legend.from_toml(Path(asked))
     with open_raster(path) as source:
         names = {int(k.removeprefix(TAG)): v for k, v in source.tags().items() if k.startswith(TAG)}

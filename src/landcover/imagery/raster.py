@@ -60,6 +60,8 @@ def open_raster(path: Path, remote: bool = False, member: str | None = None) -> 
                 _shown(path), "is on the network", "a local file", "add --remote to read it from there"
             )
         name = _network_name(path)
+    elif path.is_dir():
+        raise LandcoverError(path, "is a folder", "an image", "give one of its files")
     elif not path.is_file():
         raise LandcoverError(path, "is not there", "an image", "check the path")
     elif member is not None:

@@ -65,7 +65,7 @@ def why_none(conformal: Conformal | None, decoder: Decoder, pixels: float, famil
         return f"calibrated for the decoder {conformal.decoder.kind} of the model file alone"
     if conformal.size_class(pixels) is None:
         sides = [size.side for size in conformal.sizes]
-        return f"calibrated for {sides[0]}² to {sides[-1]}² px with data alone"
+        return f"they are calibrated for images of {sides[0]} to {sides[-1]} px a side, without gaps"
     return "" if familiar else "the image looks unlike the training images, for which nothing was calibrated"
 
 

@@ -71,7 +71,7 @@ def write_report(
             "The share of each class among all pixels"
             + (", averaged over the images" if len(shares) > 1 else "")
             + f", by the decoder “{record['options']['decoder']['kind']}”. "
-            + DECODERS[record["options"]["decoder"]["kind"]]
+            + _decoded(record["options"]["decoder"])
             + (
                 f" Hectares are those of {placed:,} images whose place is known."
                 if placed < len(shares)
@@ -106,6 +106,13 @@ DECODERS = {
     " averaged, so that a class that is a little likely everywhere counts too; shares and map can therefore"
     " differ.",
 }
+
+
+def _decoded(decoder: Mapping[str, Any]) -> str:
+    """How the shares come from probabilities; a calibration that changed nothing is none."""
+    if decoder["kind"] == "calibrated" and decoder["temperature"] == 1 and not decoder["shrinkage"]:
+        return DECODERS["mean"] + " Validation chips asked for no calibration beyond that."
+    return DECODERS[decoder["kind"]]
 
 
 def _promise(intervals: pd.DataFrame, record: Mapping[str, Any]) -> str:

@@ -53,6 +53,14 @@ def read_zones(path: Path, code: str | None = None) -> Any:
     return geopandas.GeoDataFrame({"code": codes, "name": names}, geometry=table.geometry, crs=table.crs)
 
 
+def none_touches(path: Path, map: Path) -> LandcoverError:
+    """What to say of territories that all lie beside a map."""
+    return LandcoverError(
+        path, f"has no territory that touches {map}", "territories in the map",
+        "check the CRS of both, or take other zones",
+    )  # fmt: skip
+
+
 def _refuse(path: Path, codes: Any, before: str, after: str, expectation: str, remedy: str) -> None:
     if len(codes):
         some = ", ".join(codes[:FEW]) + (f" and {len(codes) - FEW} others" if len(codes) > FEW else "")

@@ -14,6 +14,7 @@ from shapely import box
 from statistics_maps import UTM, blobs, folder_of
 
 import landcover
+from landcover.errors import LandcoverError
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.write import write_map
 from landcover.legend import S2GLC, LandClass, Legend
@@ -179,3 +180,20 @@ def test_twelve_maps_of_a_long_legend_keep_their_sequences(tmp_path: Path, zones
     found = landcover.series(paths, zones, tmp_path / "s.csv", dates).trajectories
     true = {" > ".join(f"c{c}" for c in row) for row in layers.reshape(12, -1).T}
     assert set(found["trajectory"]) == true
+
+
+def test_territories_beside_the_maps_are_refused(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    far = geopandas.read_file(zones)[lambda t: t["code"] == "99"]
+    far.to_file(tmp_path / "far.gpkg")
+    with pytest.raises(LandcoverError, match="has no territory that touches"):
+        landcover.series(maps, tmp_path / "far.gpkg", tmp_path / "s.csv", ["2018", "2021", "2024"])
+    with pytest.raises(LandcoverError, match="has no territory that touches"):
+        landcover.change(maps[0], maps[1], tmp_path / "out", zones=tmp_path / "far.gpkg")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_page_of_change_shows_territories(tmp_path: Path, maps: list[Path], zones: Path) -> None:
+    landcover.change(maps[0], maps[1], tmp_path / "out", zones=zones)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Map of territories, net change" in page
+    assert "How it was made" in page

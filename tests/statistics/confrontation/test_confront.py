@@ -359,7 +359,7 @@ def test_the_command_and_bad_inputs_are_one_line(run: Callable[..., Run], tmp_pa
     out = ("--out", tmp_path / "out", "--overwrite")
     good = run("confront", map, vectors, "--class", "water", *out)
     assert good.code == 0
-    assert "omission rate    0.0000  measured" in good.out
+    assert "0.0% of the reference is not mapped, measured" in good.out
     twice = run("confront", map, vectors, "--class", "water", "--out", tmp_path / "out")
     assert is_one_line(twice, "already holds files")
     lawn = run("confront", map, vectors, "--class", "lawn", *out)
@@ -374,6 +374,8 @@ def test_the_command_and_bad_inputs_are_one_line(run: Callable[..., Run], tmp_pa
     )
     far = write_boxes(tmp_path / "far.gpkg", (1000, 1010, 1000, 1010))
     assert is_one_line(run("confront", map, far, "--class", "water", *out), "no polygon on the map")
+    beside = run("confront", map, vectors, "--class", "water", "--zones", far, *out)
+    assert is_one_line(beside, "has no territory that touches")
     zones = geopandas.read_file(vectors)
     pd.concat([zones, zones]).to_file(tmp_path / "z.gpkg")
     result = run("confront", map, vectors, "--class", "water", "--zones", tmp_path / "z.gpkg", *out)

@@ -175,7 +175,7 @@ def test_no_class_of_a_table_becomes_or_leaves_no_data(
 def test_other_mistakes_are_one_line(tmp_path: Path, run: Callable[..., Run]) -> None:
     write_map(tmp_path / "map.tif", np.full((4, 4), 10, np.uint8), WORLDCOVER, PLACE)
     call = ("crosswalk", tmp_path / "map.tif", "--out", tmp_path / "o.tif")
-    assert is_one_line(run(*call, "--to", "nlcd"), "nlcd", "can't be read")
+    assert is_one_line(run(*call, "--to", "nlcd"), "nlcd: is no legend", "worldcover")
     assert is_one_line(run(*call, "--to", "s2glc"), "gives tree_cover to broadleaf, coniferous")
     assert is_one_line(run(*call), "has nothing to go by")
     to_table = run("crosswalk", tmp_path / "map.tif", "--to", "corine1", "--out", tmp_path / "o.csv")

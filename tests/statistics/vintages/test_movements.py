@@ -113,7 +113,10 @@ def test_faults_are_told(tmp_path: Path) -> None:
         read_movements(write(tmp_path / "b.csv", "99 2019-01-01 a>b"))
     with pytest.raises(LandcoverError, match="has the date '2019-13-01'"):
         read_movements(write(tmp_path / "c.csv", "31 2019-13-01 a>b"))
-    with pytest.raises(LandcoverError, match="can't be read"):
+    with pytest.raises(LandcoverError, match="is not there"):
         read_movements(tmp_path / "none.csv")
+    (tmp_path / "d.geojson").write_text('{"type": "FeatureCollection", "features": []}' + "," * 1_000_000)
+    with pytest.raises(LandcoverError, match="has no column MOD"):
+        read_movements(tmp_path / "d.geojson")
     with pytest.raises(LandcoverError, match="is no vintage"):
         day_of("last year")

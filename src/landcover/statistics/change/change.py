@@ -25,7 +25,7 @@ from landcover.statistics.change.pair import Pair, open_pair
 from landcover.statistics.change.report import write_report
 from landcover.statistics.coverage import tabulate
 from landcover.statistics.tables import facts, write_table
-from landcover.statistics.zones import read_zones
+from landcover.statistics.zones import none_touches, read_zones
 
 RESULTS = (
     "transitions.csv", "change.csv", "estimates.csv", "change.tif", "report.html",
@@ -113,7 +113,7 @@ def change(
         names = {WHOLE: ""}
         if territories is not None:
             names |= dict(zip(territories["code"], territories["name"], strict=True))
-            cells |= _by_territory(pair, folder / "change.tif", territories, common)
+            cells |= _by_territory(pair, folder / "change.tif", territories, Path(zones or ""), common)
         transitions = pd.concat(
             [_transitions(c, common).assign(code=k, name=names[k]) for k, c in cells.items()]
         )
@@ -129,7 +129,7 @@ def change(
         for name, table in tables.items():
             if table is not None:
                 write_table(folder / f"{name}.csv", table, record)
-        write_report(folder, paths, transitions, classes, estimates, common, shown, record)
+        write_report(folder, paths, transitions, classes, estimates, territories, common, shown, record)
     return Change(Path(out), transitions, classes, estimates, tuple(notes))
 
 
@@ -167,7 +167,9 @@ def _write_change(pair: Pair, path: Path, shown: Legend, mmu: float) -> pd.DataF
     return pd.DataFrame({"code": found, "pixels": pixels[found], "area_ha": areas[found]})
 
 
-def _by_territory(pair: Pair, path: Path, zones: Any, legend: Legend) -> dict[str, pd.DataFrame]:
+def _by_territory(
+    pair: Pair, path: Path, zones: Any, source: Path, legend: Legend
+) -> dict[str, pd.DataFrame]:
     with open_codes(path, change_legend(legend)) as seen:
 
         def read(row: int, column: int, height: int, width: int) -> npt.NDArray[np.int64]:
@@ -176,6 +178,8 @@ def _by_territory(pair: Pair, path: Path, zones: Any, legend: Legend) -> dict[st
             return _packed(a, b, (c == b) & (a != b))
 
         table = tabulate(pair.place, pair.shape, zones.geometry, read)
+    if not len(table):
+        raise none_touches(source, pair.a.path)
     return {k: table[table["zone"] == i] for i, k in enumerate(zones["code"])}
 
 

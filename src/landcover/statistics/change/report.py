@@ -12,8 +12,9 @@ import pandas as pd
 
 from landcover.imagery.image import open_raster
 from landcover.legend import Legend
+from landcover.report.choropleth import choropleth
 from landcover.report.flows import flow_bands
-from landcover.report.page import Fact, Section, Table, number, swatches, write_page
+from landcover.report.page import Fact, Figure, Section, Table, number, swatches, write_page
 from landcover.report.pictures import MOST_SIDE, Panel, map_rgb, panels
 
 MOST_ROWS = 30
@@ -30,6 +31,7 @@ def write_report(
     transitions: pd.DataFrame,
     classes: pd.DataFrame,
     estimates: pd.DataFrame | None,
+    zones: Any,
     legend: Legend,
     shown: Legend,
     record: Mapping[str, Any],
@@ -40,6 +42,7 @@ def write_report(
     ----------
     maps : before and after
     transitions, classes, estimates : of `change.Change`; the whole map comes first
+    zones : GeoDataFrame of the territories; None without
     shown : the legend of change.tif
     record : what the tables' records hold
     """
@@ -52,10 +55,11 @@ def write_report(
     counted, filtered = float(moved["area_ha"].sum()), float(moved["filtered_ha"].sum())
     share = f"{number(counted / total, '.1%')} of what was compared" if total else ""
     facts = [
-        Fact("changed", f"{number(counted, HECTARES)} ha", share),
+        Fact("differs and counts", f"{number(counted, HECTARES)} ha", share),
         Fact("filtered out", f"{number(filtered, HECTARES)} ha", "boundaries, small patches"),
         Fact("compared", f"{number(total, HECTARES)} ha"),
     ]
+    least = record["options"]["mmu_ha"]
     sections = [
         Section("What to know before using it", _to_know(record, estimates)),
         Section(
@@ -66,20 +70,25 @@ def write_report(
         Section(
             "Gains and losses",
             "Net change is gain − loss, gross change gain + loss; swap is what a class lost in one place and "
-            "gained in another.",
+            "gained in another. Area b − area a is the net change and, beside it, what was filtered out.",
             tables=[_classes(classes[classes["code"] == whole], legend)],
         ),
-        Section("Estimates", _about(estimates), tables=_estimates(estimates, whole, legend)),
         Section(
             "Maps",
             "Both maps, and where change counts: the colour is that of the class it became. "
-            "Filtered pixels are changes that a shift of a boundary by one pixel explains, or patches below "
-            f"{number(record['options']['mmu_ha'], 'g')} ha. Black was not compared.",
+            "Filtered pixels are changes that a shift of a boundary by one pixel explains"
+            + (f", or patches below {number(least, 'g')} ha" if least else "")
+            + ". Black was not compared.",
             [_pictures(folder, maps, legend, shown)],
         ),
     ]
-    if (classes["code"] != whole).any():
-        sections.insert(3, _territories(classes[classes["code"] != whole], labels))
+    if estimates is not None:
+        sections.insert(
+            3, Section("Estimates", _about(estimates), tables=_estimates(estimates, whole, legend))
+        )
+    if zones is not None:
+        sections.insert(3, _territories(classes[classes["code"] != whole], labels, zones))
+    sections.append(Section("How it was made", _made(record)))
     lead = f"What changed between {maps[0].name} and {maps[1].name}, in hectares on the ground."
     write_page(
         folder / "report.html", "Land cover change", lead, sections, facts,
@@ -106,9 +115,7 @@ def _classes(table: pd.DataFrame, legend: Legend) -> Table:
     return Table(shown, "Hectares of each class before (a) and after (b)", formats, swatches(legend))
 
 
-def _about(estimates: pd.DataFrame | None) -> str:
-    if estimates is None:
-        return "None: see above."
+def _about(estimates: pd.DataFrame) -> str:
     same = float(estimates["same_error"].iloc[0])
     return (
         "Areas corrected for the maps' errors, as landcover evaluate measured them elsewhere: model-based, "
@@ -123,9 +130,7 @@ def _about(estimates: pd.DataFrame | None) -> str:
     )
 
 
-def _estimates(estimates: pd.DataFrame | None, whole: str, legend: Legend) -> list[Table]:
-    if estimates is None:
-        return []
+def _estimates(estimates: pd.DataFrame, whole: str, legend: Legend) -> list[Table]:
     own = estimates[(estimates["code"] == whole)]
     own = own[(own["mapped_a_ha"] > 0) | (own["mapped_b_ha"] > 0) | own["low_net_ha"].notna()]
     columns = {
@@ -141,7 +146,7 @@ def _estimates(estimates: pd.DataFrame | None, whole: str, legend: Legend) -> li
     return [Table(shown, "Corrected hectares, model-based, 95 % joint intervals", formats, swatches(legend))]
 
 
-def _territories(classes: pd.DataFrame, labels: list[str]) -> Section:
+def _territories(classes: pd.DataFrame, labels: list[str], zones: Any) -> Section:
     own = classes[classes["class"].isin(labels)]
     net = own.pivot_table("net_ha", "code", "class", "sum", sort=False).reindex(columns=labels)
     gross = own.groupby("code", sort=False)["gross_ha"].sum() / 2
@@ -156,7 +161,25 @@ def _territories(classes: pd.DataFrame, labels: list[str]) -> Section:
     return Section(
         "Territories",
         f"Hectares that changed class, and the net change of each class.{many} All are in change.csv.",
-        tables=[Table(shown, "Change by territory, hectares", formats)],
+        [_net_maps(own, list(net.columns), zones)] if len(net.columns) else [],
+        [Table(shown, "Change by territory, hectares", formats)],
+    )
+
+
+def _net_maps(classes: pd.DataFrame, names: list[str], zones: Any) -> Figure:
+    """A small map a class of its net change, as a share of what was compared in each territory."""
+    compared = classes.groupby("code")["area_a_ha"].sum()
+    net = classes.pivot_table("net_ha", "code", "class", "sum").reindex(columns=names)
+    shares = net.div(compared.where(compared > 0), axis=0).reindex(zones["code"])
+    title = "net change, share of what was compared"
+    return choropleth(zones, shares.set_axis(zones.index), title, diverging=True, spec=".1%")
+
+
+def _made(record: Mapping[str, Any]) -> str:
+    files = ", ".join(f"{i['file']} (SHA-256 {i['sha256'][:16]}…)" for i in record["inputs"].values())
+    return (
+        f"From {files}. Hectares are those of the pixels on the ellipsoid. All figures are in change.csv and "
+        "transitions.csv."
     )
 
 

@@ -24,7 +24,7 @@ from landcover.statistics.change.comparable import check_comparable
 from landcover.statistics.change.pair import STRIP_PX, STRIP_ROWS, same_grid
 from landcover.statistics.coverage import missing_share, tabulate, zone_areas
 from landcover.statistics.tables import check_table, facts, vintage, write_table
-from landcover.statistics.zones import read_zones
+from landcover.statistics.zones import none_touches, read_zones
 
 MOST_MAPS = 12  # memory grows with the number of sequences
 MOST_SEQUENCES = 1000  # in the table of trajectories
@@ -110,6 +110,8 @@ def series(
             for codes, d in zip(opened, when, strict=True)
         ]
         trajectories = _trajectories(opened, place, common, when)
+    if not any(map(len, parts)):
+        raise none_touches(Path(zones), paths[0])
     shares = _in_order(pd.concat(parts), territories, common)
     inputs = {f"map {d}": p for d, p in zip(when, paths, strict=True)} | {"zones": Path(zones)}
     record = facts("series", inputs, {"allow": list(allow), "legend": legend}, notes=notes)

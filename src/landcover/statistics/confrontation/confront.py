@@ -34,7 +34,7 @@ from landcover.statistics.confrontation.rates import rate
 from landcover.statistics.confrontation.reference import SHOWN, Geometries, Grid, Reference, read_reference
 from landcover.statistics.coverage import zone_areas
 from landcover.statistics.tables import facts, write_table
-from landcover.statistics.zones import read_zones
+from landcover.statistics.zones import none_touches, read_zones
 
 RESULTS = (
     "total.csv", "total.csv.json", "territories.csv", "territories.csv.json", "places.gpkg",
@@ -122,6 +122,12 @@ def confront(
     with open_raster(map) as raster:
         grid = Grid.of(map, Place.of(raster), raster.height, raster.width)
     territories = None if zones is None else read_zones(zones, code)
+    shapes = np.zeros(0, object) if territories is None else grid.pixels(territories.geometry)
+    if (
+        territories is not None
+        and not shapely.intersects(shapes, shapely.box(0, 0, grid.width, grid.height)).any()
+    ):
+        raise none_touches(Path(zones or ""), map)
     inputs = {"map": map} | ({} if zones is None else {"zones": zones})
     options: dict[str, Any] = {"class": class_name}
     if source is not None:
@@ -129,7 +135,6 @@ def confront(
     assert vectors is not None
     least = SHOWN * grid.pixel_m2 if minimum is None else minimum
     options |= {"tolerance_m": tolerance, "minimum_m2": round(least, 3), "places": places}
-    shapes = np.zeros(0, object) if territories is None else grid.pixels(territories.geometry)
     reference = read_reference(vectors, grid, tolerance, least)
     confidence = _beside(map, "confidence")
     with staged(out, overwrite, RESULTS) as stage:

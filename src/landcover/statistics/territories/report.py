@@ -45,10 +45,12 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
     total = pd.DataFrame(
         {"class": names, "hectares": list(hectares), "share": list(hectares / hectares.sum())},
     )
-    columns = ["code", "name", "area_ha", "no_data_share", *(f"{n}_share" for n in there)]
-    rows = mapped[columns].rename(columns=lambda c: c.removesuffix("_share").replace("no_data", "no data"))
-    rows = rows.rename(columns={"area_ha": "hectares"}).head(MOST_ROWS)
-    percents = {c: ".1%" for c in rows.columns[3:]}
+    columns = ["code", "name", "area_ha", "mapped_ha", "no_data_share", *(f"{n}_share" for n in there)]
+    known = mapped.copy()
+    known.loc[known["no_data_share"] > MOST_MISSING, [f"{n}_share" for n in there]] = None
+    rows = known[columns].rename(columns=lambda c: c.removesuffix("_share").replace("no_data", "no data"))
+    rows = rows.rename(columns={"area_ha": "hectares", "mapped_ha": "mapped"}).head(MOST_ROWS)
+    percents = {c: ".1%" for c in rows.columns[4:]}
     missing = 1 - mapped["mapped_ha"].sum() / mapped["area_ha"].sum() if len(mapped) else 1.0
     whole = int((table["no_data_share"] == 0).sum())
     cut = f" The first {MOST_ROWS} of {len(mapped):,}." if len(mapped) > MOST_ROWS else ""
@@ -70,8 +72,8 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
             Section(
                 "Where each class is",
                 "The share of each class in what is mapped of a territory. Each map has a scale of its own. "
-                "Hatched: more than half of the territory is not mapped. Classes below 0.1\u00a0% everywhere "
-                "are left out.",
+                "Grey and hatched: less than half of the territory is mapped. Classes below 0.1\u00a0% "
+                "everywhere are left out.",
                 [choropleth(around, shares.where(seen).loc[around.index, there], "share of each class")]
                 if there
                 else [],
@@ -85,8 +87,11 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
             Section(
                 "Table",
                 "Hectares are those of the polygon on the ellipsoid. No data is the share of them under "
-                "clouds, without data or outside the map; the shares of classes are those of the rest." + cut,
-                tables=[Table(rows, "Shares by territory", {"hectares": ",.0f"} | percents)],
+                "clouds, without data or outside the map; the shares of classes are those of the rest, "
+                "left out where it is less than half of the territory." + cut,
+                tables=[
+                    Table(rows, "Shares by territory", {"hectares": ",.0f", "mapped": ",.0f"} | percents)
+                ],
             ),
             Section("How it was made", _made(record)),
         ],
@@ -101,11 +106,22 @@ def write_report(path: Path, table: Any, legend: Legend, record: Mapping[str, An
 
 def _made(record: Mapping[str, Any]) -> str:
     inputs = ", ".join(f"{i['file']} (SHA-256 {i['sha256'][:16]}…)" for i in record["inputs"].values())
-    vintages = "; ".join(f"{k}: {v}" for k, v in record["vintages"].items())
     return (
         f"From {inputs}. {MADE[record['shares']['of']]} A pixel on a border counts with the exact fraction "
         "that lies in the territory, and every pixel with its true area on the ellipsoid."
-        + (f"\n\nVintages: {vintages}." if vintages else "")
+        + f"\n\n{_vintages(record['vintages'])}"
         + "\n\nThese are the map's own figures: a map that confuses classes gives wrong areas, and nothing "
         "here says by how much."
     )
+
+
+def _vintages(known: Mapping[str, Any]) -> str:
+    """Of which date, model and legend the map is, and of which year the territories."""
+    found = known.get("map", {})
+    imagery, model = found.get("imagery"), found.get("model")
+    parts = [f"Image: {imagery[:10] if isinstance(imagery, str) else 'date not known'}"]
+    if model:
+        parts.append(f"model: {model['file']} (SHA-256 {model['sha256'][:16]}…)")
+    if "territories" in known:
+        parts.append(f"territories: {known['territories']}")
+    return "; ".join(parts) + "."

@@ -21,7 +21,7 @@ from landcover.statistics.coverage import missing_share, place_of, sum_layers, t
 from landcover.statistics.outline import Floats
 from landcover.statistics.tables import check_table, facts, write_table
 from landcover.statistics.territories.intervals import territory_intervals
-from landcover.statistics.zones import read_zones
+from landcover.statistics.zones import none_touches, read_zones
 
 COLUMNS = ("code", "name", "pixels", "area_ha", "mapped_ha", "no_data_share")
 DECODERS = {"map": "counts", "probabilities": "mean"}
@@ -68,10 +68,7 @@ def territories(
     polygons = read_zones(zones, code)
     sums, classes = measure(map, polygons.geometry, legend)
     if not sums.touched.any():
-        raise LandcoverError(
-            zones, f"has no territory that touches {map}", "territories in the map",
-            "check the CRS of both, or take other zones",
-        )  # fmt: skip
+        raise none_touches(zones, map)
     table = share_table(polygons, sums, classes)
     told: dict[str, str] = {}
     if sums.of == "probabilities":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,12 @@ def from_movements(
     LandcoverError : codes that are no communes at `begin`, or a commune split in shares that are not known
     """
     movements = read_movements(path)
-    codes = list(codes)
+    codes, last = list(codes), date.fromisoformat(movements["DATE_EFF"].max())
+    late = [v for v in (begin, end) if day_of(v) > last]
+    if late:
+        raise LandcoverError(
+            path, f"ends on {last}", f"movements up to {late[0]}", "fetch the latest file from insee.fr"
+        )
     strange = sorted(set(codes) & absent(movements, day_of(begin)))
     if strange:
         raise LandcoverError(

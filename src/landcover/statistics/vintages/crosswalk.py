@@ -72,6 +72,8 @@ def crosswalk(
         communes split in unknown shares, a map whose class would become several
     """
     source, out = Path(source), Path(out)
+    if source.is_dir():
+        raise LandcoverError(source, "is a folder", "a table or a map", "give one of its files")
     if movements is not None and crosswalk is not None:
         raise LandcoverError(
             crosswalk, "is given beside movements", "one of --movements and --crosswalk", "leave one out"

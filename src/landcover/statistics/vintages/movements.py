@@ -65,6 +65,12 @@ def read_movements(path: Path) -> pd.DataFrame:
     LandcoverError : not readable, without one of the columns, or an event or a date that is not known here
     """
     wanted = f"INSEE's movements of communes, a CSV with {', '.join(COLUMNS)}"
+    if not path.is_file():
+        raise LandcoverError(path, "is not there", wanted, "check the path")
+    with path.open("rb") as file:
+        header = file.readline(4096)
+    if b"MOD" not in header:  # pandas takes minutes for the one line of a large GeoJSON
+        raise LandcoverError(path, "has no column MOD", wanted, "fetch it from insee.fr")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

@@ -66,7 +66,7 @@ def transfer(table: pd.DataFrame, pairs: pd.DataFrame, source: Path) -> tuple[pd
             out[column] = np.nan
         else:
             out[column] = joined[whole].set_index("code_to")[column]
-            emptied += [column] if not whole.all() else []
+            emptied += [column] if joined.loc[~whole, column].notna().any() else []
     recompute_shares(out, plain, source)
     notes = [f"empty where territories were merged or split: {some(emptied)}"] if emptied else []
     out = out.reset_index(drop=True)
