@@ -230,9 +230,9 @@ def class_table(transitions: pd.DataFrame, legend: Legend) -> pd.DataFrame:
     >>> from landcover.legend import S2GLC
     >>> flows = pd.DataFrame({"code": "map", "name": "", "from": ["water", "water"],
     ...     "to": ["water", "natural"], "area_ha": [5.0, 2.0], "filtered_ha": [0.0, 0.5]})
-    >>> found = class_table(flows, S2GLC).set_index("class").loc["water"]
-    >>> found["loss_ha"], found["net_ha"], found["filtered_loss_ha"], found["area_b_ha"]
-    (2.0, -2.0, 0.5, 5.0)
+    >>> found = class_table(flows, S2GLC).set_index("class")
+    >>> found.loc[["water"], ["loss_ha", "net_ha", "filtered_loss_ha", "area_b_ha"]].to_numpy()
+    array([[ 2. , -2. ,  0.5,  5. ]])
     """
     parts = []
     labels = set(legend.label_names)
