@@ -364,6 +364,21 @@ def test_a_class_that_lies_outside_the_territories_alone_is_not_lost(tmp_path: P
     assert hectares["outside the territories"] == pytest.approx(0.01, rel=1e-2)
 
 
+def test_what_may_hide_in_the_whole_may_hide_in_a_territory(tmp_path: Path) -> None:
+    mapped = np.full((120, 120), 3, np.uint8)
+    mapped[:10, :10] = 9
+    truth = mapped.copy()
+    truth[:2, :10] = 3
+    path, labelled, _ = draw(tmp_path, mapped, truth)
+    zones = zones_file(tmp_path, (0, 0, 120, 60), (0, 60, 120, 120))
+    table = landcover.area(path, labelled, tmp_path / "out.csv", zones=zones, legend="s2glc").table
+    flags = table[table["map_ha"] > 0].set_index(["name", "class"])["flag"]
+    rows = table.set_index(["name", "class"])
+    assert rows.loc[("00", "water"), "se_ha"] < 0.165 * rows.loc[("00", "water"), "area_ha"]
+    assert flags[("00", "water")] == flags[("all", "water")] == "suppress"
+    assert flags[("01", "cultivated")] == flags[("all", "cultivated")] == "publish"
+
+
 def test_territories_that_overlap_or_lie_elsewhere_are_refused(world: World, tmp_path: Path) -> None:
     path, labelled, _ = world
     for boxes, finding in (

@@ -17,6 +17,7 @@ from landcover.imagery.image import Place
 from landcover.statistics.sampling import draw as drawing
 from landcover.statistics.sampling.draw import SIDE, Ints, count, draw, walk
 
+SMALL = 64  # px, of windows that make several of a small raster
 UTM = Place(CRS.from_epsg(32631), Affine(10, 0, 600_000, 0, -10, 5_100_000))
 DEGREES = Place(CRS.from_epsg(4326), Affine(1e-2, 0, 5, 0, -1e-2, 46))
 
@@ -41,7 +42,7 @@ def drawer(codes: Ints, points: list[int]) -> Callable[[bool, int], tuple[Ints, 
 
 
 @given(
-    rows=st.integers(1, 2 * SIDE + 9), columns=st.integers(1, 2 * SIDE + 9), seed=st.integers(0, 9),
+    rows=st.integers(1, 2 * SMALL + 9), columns=st.integers(1, 2 * SMALL + 9), seed=st.integers(0, 9),
     balanced=st.booleans(), part=st.floats(0, 1),
 )  # fmt: skip
 def test_as_many_as_asked_none_twice(rows: int, columns: int, seed: int, balanced: bool, part: float) -> None:
@@ -49,7 +50,9 @@ def test_as_many_as_asked_none_twice(rows: int, columns: int, seed: int, balance
     points = [0, *(int(part * n) for n in np.bincount(codes.ravel(), minlength=4)[1:])]
     if sum(points) == 0:
         return
-    found = drawer(codes, points)(balanced, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "SIDE", SMALL)
+        found = drawer(codes, points)(balanced, seed)
     assert len(set(zip(*found, strict=True))) == len(found[0])
     assert list(np.bincount(codes[found], minlength=4)) == points
 
@@ -102,7 +105,7 @@ def imbalance(codes: Ints, found: tuple[Ints, Ints], points: int) -> float:
 
 
 def test_a_balanced_sample_is_more_even_and_nearer_to_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "SIDE", 64)  # nine windows of few pixels
+    monkeypatch.setattr(drawing, "SIDE", SMALL)
     y, x = np.mgrid[:150, :140]
     codes = np.where(np.hypot(y - 70, x - 75) < 65, 1, 0)
     truth = (np.sin(y / 20) + np.cos(x / 17.5) > 0.3).astype(float)

@@ -187,7 +187,7 @@ def test_wrong_files_are_one_line(map: Path, tmp_path: Path, run: Callable[..., 
     assert fails("has no room for points", ".gpkg", out="p.csv")
     assert fails("is not there", source=tmp_path / "none.tif")
     nowhere = small_map(tmp_path / "nowhere.tif", None)
-    assert fails("doesn't say where on Earth it lies", source=nowhere)
+    assert fails("lies nowhere on Earth", source=nowhere)
     assert fails("single pixel of snow", "--join", source=small_map(tmp_path / "snow.tif", snow=1))
     empty = tmp_path / "empty.tif"
     write_map(empty, np.zeros((9, 9), np.uint8), S2GLC, DEGREES)

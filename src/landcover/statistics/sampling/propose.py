@@ -20,7 +20,7 @@ from landcover.imagery.image import Place, open_raster, reading
 from landcover.imagery.maps import Codes, legend_of, open_codes
 from landcover.inference.novelty import CELL
 from landcover.progress import track
-from landcover.statistics.sampling.strata import place_of
+from landcover.statistics.coverage import place_of
 from landcover.statistics.tables import check_table, facts, write_table
 
 USUAL = 0.5  # what the median of novelty counts, and novelty that is not known
@@ -147,7 +147,7 @@ def _candidates(folder: Path, path: Path, size: int, asked: str | None) -> tuple
     novelty_file = folder / "novelty" / f"{path.stem}.tif"
     with ExitStack() as stack:
         codes = stack.enter_context(open_codes(path, legend))
-        place = place_of(codes)
+        place = place_of(path, codes.source)
         confidence = stack.enter_context(_confidence(folder, codes))
         novelty = stack.enter_context(open_raster(novelty_file)) if novelty_file.is_file() else None
         height, width = codes.source.shape

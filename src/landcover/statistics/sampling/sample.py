@@ -18,6 +18,7 @@ from landcover.imagery.area import pixel_areas
 from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Place
 from landcover.imagery.maps import Codes, legend_of, open_codes
+from landcover.statistics.coverage import place_of
 from landcover.statistics.sampling.allocation import (
     Allocation,
     allocate,
@@ -26,7 +27,7 @@ from landcover.statistics.sampling.allocation import (
     weights_of,
 )
 from landcover.statistics.sampling.draw import count, draw
-from landcover.statistics.sampling.strata import OTHERS, describe, open_strata, place_of
+from landcover.statistics.sampling.strata import OTHERS, describe, open_strata
 from landcover.statistics.tables import check_table, facts, write_table
 
 MOST = 1_000_000  # points
@@ -101,7 +102,7 @@ def sample(
         open_codes(map, classes) as codes,
         open_strata(codes, inputs.get("strata")) as (read, names),
     ):
-        place, shape = place_of(codes), codes.source.shape
+        place, shape = place_of(map, codes.source), codes.source.shape
         pixels, hectares = count(place, shape, read, len(names))
         group, found = describe(map, names, pixels.sum(axis=(0, 1)), hectares, expect, join)
         found["points"], error = _allot(map, found, points, allocation, target_error, minimum)

@@ -13,30 +13,13 @@ import pandas as pd
 from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
-from landcover.imagery.area import pixel_areas
-from landcover.imagery.image import Place, open_raster, reading
+from landcover.imagery.image import open_raster, reading
 from landcover.imagery.maps import Codes
 
 OTHERS = "others"  # stands for the strata that are not named
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Read = Callable[[int, int, int, int], Ints]  # of a window: first row, first column, height, width
-
-
-def place_of(codes: Codes) -> Place:
-    """Where a map lies.
-
-    Raises
-    ------
-    LandcoverError : that isn't known
-    """
-    place = Place.of(codes.source)
-    if place is None or pixel_areas(place, [0], [0]) is None:
-        raise LandcoverError(
-            codes.path, "doesn't say where on Earth it lies", "a map with CRS and transform",
-            "predict from an image that has them, or add them with gdal_edit",
-        )  # fmt: skip
-    return place
 
 
 @contextmanager
