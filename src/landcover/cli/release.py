@@ -56,7 +56,8 @@ def command(
         return
     if done.changes is not None:
         causes = ", ".join(done.changes["cause"].unique())
-        print(f"differences from {previous}: {done.folder / 'changes.csv'} (cause: {causes})")
+        causes = "no difference" if causes == "nothing" else f"cause: {causes}"
+        print(f"differences from {previous}: {done.folder / 'changes.csv'} ({causes})")
         if done.changes["ground_ha"].isna().all():
             print("ground and method can't be told apart: see --bridge", file=sys.stderr)
     print(f"released {vintage}: {done.files} files in {done.folder}")

@@ -45,7 +45,9 @@ def write_report(
     intro : a sentence to open with
     """
     warnings = list(record["warnings"])
-    mean = shares.mean()
+    by_area = len(shares) > 1 and areas["sample_id"].nunique() == len(shares)
+    hectares = areas.groupby("class")["area_ha"].sum().reindex(shares.columns)
+    mean = hectares / hectares.sum() if by_area else shares.mean()
     lead = intro or (
         f"Land cover of {len(shares):,} image{'s' if len(shares) > 1 else ''}, predicted pixel by pixel, and "
         "the share of each class."
@@ -70,6 +72,7 @@ def write_report(
             "Shares",
             "The share of each class among all pixels"
             + (", averaged over the images" if len(shares) > 1 else "")
+            + (" by their area" if by_area else "")
             + f", by the decoder “{record['options']['decoder']['kind']}”. "
             + _decoded(record["options"]["decoder"])
             + (
