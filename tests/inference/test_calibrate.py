@@ -91,7 +91,11 @@ def test_intervals_are_written_for_calibrated_sizes_and_hold_the_share(
     assert held.loc[held["sample_id"] == "gap", "joint_high"].max() <= 0.5  # half of it has data
     assert (table["note"].isna() == table["low"].notna()).all()
     notes = table.drop_duplicates("sample_id").set_index("sample_id")["note"]
-    assert notes["small"] == notes["large"] == "calibrated for 64² to 128² px with data alone"
+    assert (
+        notes["small"]
+        == notes["large"]
+        == "they are calibrated for images of 64 to 128 px a side, without gaps"
+    )
     unseen = table[table["class"].isin(["natural", "snow"]) & (table["sample_id"] == "fits")]
     assert (unseen["note"] == "no error of this class was seen in calibration").all()
     record = json.loads((tmp_path / "out" / "predict.json").read_text())

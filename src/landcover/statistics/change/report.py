@@ -160,7 +160,9 @@ def _territories(classes: pd.DataFrame, labels: list[str], zones: Any) -> Sectio
     many = f" The {MOST_ROWS} with most change of {len(gross):,}." if len(gross) > MOST_ROWS else ""
     return Section(
         "Territories",
-        f"Hectares that changed class, and the net change of each class.{many} All are in change.csv.",
+        "The maps show the net change of each class, as a share of what was compared in the territory; the "
+        f"table has hectares, of all that changed class and of each class's net change.{many} All are in "
+        "change.csv.",
         [_net_maps(own, list(net.columns), zones)] if len(net.columns) else [],
         [Table(shown, "Change by territory, hectares", formats)],
     )
