@@ -146,8 +146,8 @@ def test_formats_that_open_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "a.tif", tmp_path):
-        with pytest.raises(LandcoverError, match="is not there"):
+    for path, finding in ((tmp_path / "a.tif", "is not there"), (tmp_path, "is a folder")):
+        with pytest.raises(LandcoverError, match=finding):
             read(path)
 
 
