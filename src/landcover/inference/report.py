@@ -82,7 +82,7 @@ def write_report(
             )
             + _promise(intervals, record),
             [share_bars({"predicted": mean}, legend)],
-            [_table(mean, areas, intervals, legend)],
+            [_table(mean, hectares, intervals, legend)],
         ),
         Section(
             "Map",
@@ -134,7 +134,9 @@ def _promise(intervals: pd.DataFrame, record: Mapping[str, Any]) -> str:
     )
 
 
-def _table(mean: pd.Series[float], areas: pd.DataFrame, intervals: pd.DataFrame, legend: Legend) -> Table:
+def _table(
+    mean: pd.Series[float], hectares: pd.Series[float], intervals: pd.DataFrame, legend: Legend
+) -> Table:
     frame = pd.DataFrame(
         {
             "class": list(legend.names),
@@ -145,8 +147,7 @@ def _table(mean: pd.Series[float], areas: pd.DataFrame, intervals: pd.DataFrame,
     if len(intervals["sample_id"].unique()) == 1 and intervals["low"].notna().any():
         bounds = intervals.set_index("class").reindex(legend.names)
         frame["from"], frame["to"] = bounds["low"].to_numpy(), bounds["high"].to_numpy()
-    if len(areas):
-        hectares = areas.groupby("class")["area_ha"].sum()
+    if hectares.notna().any():
         frame["hectares"] = [float(hectares[n]) for n in legend.names]
     formats = {"share": ".2%", "hectares": ",.1f", "from": ".2%", "to": ".2%"}
     return Table(frame, "Share of each class", formats, swatches(legend))
