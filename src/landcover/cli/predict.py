@@ -24,7 +24,7 @@ def command(
         str | None, typer.Option(help="counts, mean or calibrated, instead of the model's.")
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="bf16, float32, int8, or auto: bf16 if the processor can.")
+        str, typer.Option(help="bf16, float32, int8, or auto: bf16 where that is faster.")
     ] = "auto",
     part: Annotated[str | None, typer.Option(help="Only this part of a chips folder's splits.csv.")] = None,
     window: Annotated[int | None, typer.Option(help="Window in px, instead of the model's.")] = None,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from landcover.errors import LandcoverError
 from landcover.inference.modelfile import Card, read_model
+from landcover.inference.processor import gains_from_bf16
 
 LARGE = 512 * 512  # px: windows from here on keep several threads busy
 THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 640 px
@@ -52,7 +53,7 @@ class Engine:
     Parameters
     ----------
     path : model file
-    precision : `bf16`, `float32`, `auto` (bf16 where the processor computes in it) or `int8`, which takes the
+    precision : `bf16`, `float32`, `auto` (bf16 where the processor gains from it) or `int8`, which takes the
         quantised copy beside the file, `<name>.int8.onnx`, if the file is not quantised itself; what is not
         quantised in it is float32
     resources : threads and streams
@@ -98,7 +99,8 @@ class Engine:
         if _is_quantised(model):
             self.precision = "int8"
         else:
-            self.precision = "bf16" if able and precision != "float32" else "float32"
+            wanted = gains_from_bf16(otherwise=able) if precision == "auto" else precision == "bf16"
+            self.precision = "bf16" if able and wanted else "float32"
         self._extend: Callable[[Any], Any] | None = None
         self._compiled: dict[Shape, Any] = {}  # the last used is the last
 

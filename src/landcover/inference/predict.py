@@ -117,7 +117,7 @@ def predict(
     scale, offset : the model's numbers, reflectance × 10,000, are `raw × scale + offset`; products say theirs
     decoder : `counts`, `mean` or `calibrated`, instead of the model's
     precision : `bf16`, `float32`, `int8` (the quantised copy beside the model file) or `auto`, which is bf16
-        where the processor computes in it
+        where the processor gains from it
     part : only this part of the splits.csv of chips folders
     window, overlap : px, instead of the model's (when resuming: of what was begun); they change the map
     probabilities : keep a layer of probabilities for each image

@@ -136,7 +136,7 @@ class Schedule(_Table):
     warmup: int = Field(default=100, ge=0)
     weight_decay: float = Field(default=0.01, ge=0)
     average: float = Field(default=0.999, ge=0, lt=1)
-    precision: Literal["bf16", "float32"] = "bf16"
+    precision: Literal["auto", "bf16", "float32"] = "auto"
 
 
 class DecoderChoice(_Table):

@@ -22,6 +22,7 @@ from landcover.inference.calibrate import about, conformal_of, places_of
 from landcover.inference.engine import Engine
 from landcover.inference.modelfile import Card, band_statistics, save
 from landcover.inference.novelty import fit_novelty
+from landcover.inference.processor import gains_from_bf16
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
 from landcover.report.page import write_svg
@@ -101,6 +102,7 @@ def train(
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
+    settings = _on_this_machine(settings)
     train_ids, val_ids = choose_chips(chips, settings)
     weights = trained_weights(Path(start)) if start is not None else None
     training = load_chips(chips, train_ids, settings)
@@ -168,6 +170,15 @@ def train(
         Path(start) if start else None,
     )
     return Run(folder, model, pd.DataFrame(history), dict(card.scores))
+
+
+def _on_this_machine(settings: Recipe) -> Recipe:
+    """The recipe with the precision that `auto` stands for here."""
+    if settings.schedule.precision != "auto":
+        return settings
+    precision = "bf16" if gains_from_bf16() else "float32"
+    schedule = settings.schedule.model_copy(update={"precision": precision})
+    return settings.model_copy(update={"schedule": schedule})
 
 
 def _fit(
