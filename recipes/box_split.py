@@ -2,7 +2,7 @@
 
 Writes a chips folder OUT that points to the images and masks of CHIPS, the challenge's chips, with a splits.csv of
 its own. The parts train, val and test stay as they are. Of `elsewhere` (ain_west), columns 3 to 5 (ponds of the
-Dombes) and 14 to 16 (the river Ain, towns) become the part `held_out`, 13 chips that no training sees; columns 10
+Dombes) and 14 to 16 (the river Ain, towns) stay `elsewhere`, 13 chips that no training sees; columns 10
 and 11 (ponds, forest) join val, and what shares no pixel with these joins train: 14 chips.
 """
 
@@ -20,7 +20,7 @@ VAL = {10, 11}
 def part_of(column: int) -> str:
     """The part of a column of ain_west; neighbours share 64 px."""
     if column in HELD_OUT:
-        return "held_out"
+        return "elsewhere"
     if column in VAL:
         return "val"
     near = {column - 1, column + 1}
