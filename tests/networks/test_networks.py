@@ -70,6 +70,44 @@ def test_every_kind_learns_one_chip(kind: dict[str, object]) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_networks_of_shares_say_the_same_of_all_pixels() -> None:
+    for kind in ("constant", "shares-mlp", "shares-cnn"):
+        network = Segmenter(BANDS, 3, {"kind": kind, "scaling": "log", "ratios": True}).eval()
+        scores = network(torch.rand(2, 4, 64, 32) * 3000)
+        assert scores.shape == (2, 3, 64, 32)
+        assert torch.equal(scores, scores[:, :, :1, :1].expand_as(scores))
+
+
+@pytest.mark.parametrize("kind", ["shares-mlp", "shares-cnn"])
+def test_networks_of_shares_learn_the_shares_of_two_chips(kind: str) -> None:
+    torch.manual_seed(0)
+    network = Segmenter(BANDS, 2, {"kind": kind, "scaling": "log", "ratios": False})
+    bright = torch.rand(2, 4, 64, 64) < torch.tensor([0.2, 0.8]).reshape(2, 1, 1, 1)
+    image = 300 + 2000 * bright.float()
+    target = bright[:, 0].long()
+    network.inputs.fit(image)
+    optimizer = torch.optim.Adam(network.parameters(), 5e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(image), target).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    found = network(image)[:, :, 0, 0].softmax(dim=1)[:, 1].tolist()
+    assert found == pytest.approx(target.float().mean(dim=(1, 2)).tolist(), abs=0.05)
+
+
+def test_cross_entropy_of_a_constant_is_the_kl_of_shares() -> None:
+    """So the loss leads it to the shares of training."""
+    network = Segmenter(BANDS, 3, {"kind": "constant", "scaling": "log", "ratios": True})
+    target = torch.tensor([[[0, 0, 1, 2]]]).repeat(1, 32, 8)
+    image = torch.rand(1, 4, 32, 32) * 3000
+    optimizer = torch.optim.Adam(network.parameters(), 0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(image), target).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert network(image)[0, :, 0, 0].softmax(dim=0).tolist() == pytest.approx([0.5, 0.25, 0.25], abs=1e-3)
+
+
 def test_the_benchmark_sees_numbers_as_they_were_published() -> None:
     inputs = Inputs(BANDS, "largest", False)
     image = torch.full((1, 4, 8, 8), 12_178.0)

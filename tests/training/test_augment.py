@@ -28,6 +28,20 @@ def test_all_eight_symmetries_are_drawn() -> None:
     assert len(seen) == 8
 
 
+def test_crops_are_pieces_of_the_chip_from_all_over() -> None:
+    mask = np.arange(64 * 96, dtype=np.int64).reshape(64, 96)
+    image = np.repeat(mask[None].astype(np.float32), 4, axis=0)
+    settings = STILL.model_copy(update={"crop": 32, "turns": False, "flips": False})
+    corners = set()
+    for seed in range(300):
+        seen, target = augment(image, mask, settings, np.random.default_rng(seed))  # type: ignore[arg-type]
+        assert seen.shape == (4, 32, 32)
+        assert np.array_equal(seen[0], target)
+        corners.add(divmod(int(target[0, 0]), 96))
+    rows, columns = zip(*corners, strict=True)
+    assert (min(rows), max(rows), min(columns), max(columns)) == (0, 32, 0, 64)
+
+
 def test_light_changes_bands_by_gain_and_haze() -> None:
     image = np.stack([np.full((4, 4), v, np.float32) for v in (300, 500, 400, 3000)])
     mask = np.zeros((4, 4), np.uint8)

@@ -11,6 +11,8 @@ from landcover.networks.atrous import AtrousUNet
 from landcover.networks.benchmark import Benchmark
 from landcover.networks.fcdensenet import FCDenseNet
 from landcover.networks.inputs import Inputs
+from landcover.networks.shares import Constant, SharesCNN, SharesMLP
+from landcover.networks.smp import SMP
 from landcover.networks.unet import UNet
 
 KINDS: dict[str, type[nn.Module]] = {
@@ -18,7 +20,11 @@ KINDS: dict[str, type[nn.Module]] = {
     "atrous": AtrousUNet,
     "benchmark": Benchmark,
     "fcdensenet": FCDenseNet,
+    "constant": Constant,
+    "shares-mlp": SharesMLP,
+    "shares-cnn": SharesCNN,
 }
+FOREIGN = "smp:"  # before the name of an architecture
 
 
 class Segmenter(nn.Module):
@@ -36,7 +42,10 @@ class Segmenter(nn.Module):
         rest = dict(settings)
         kind, scaling, ratios = rest.pop("kind"), rest.pop("scaling"), rest.pop("ratios")
         self.inputs = Inputs(bands, scaling, ratios)
-        self.network = KINDS[kind](self.inputs.count, classes, **rest)
+        if kind.startswith(FOREIGN):
+            self.network: nn.Module = SMP(self.inputs.count, classes, kind.removeprefix(FOREIGN), **rest)
+        else:
+            self.network = KINDS[kind](self.inputs.count, classes, **rest)
 
     def forward(self, image: Tensor) -> Tensor:
         """N × bands × H × W digital numbers → N × classes × H × W scores (before softmax)."""

@@ -34,6 +34,11 @@ def augment(
     common, each = rng.standard_normal(), rng.standard_normal(len(image))
     haze, offset = rng.uniform(*settings.haze), rng.uniform(-1, 1) * settings.offset
     chance, sigma, side, order = rng.random(), rng.uniform(*BLUR), rng.uniform(*COARSE), int(rng.integers(2))
+    corner = rng.random(2)
+    if settings.crop:
+        y, x = (corner * (np.array(target.shape) - settings.crop + 1)).astype(int)
+        piece = np.s_[y : y + settings.crop, x : x + settings.crop]
+        image, target = image[:, *piece], target[piece]
     if settings.turns:
         image, target = np.rot90(image, turns, (1, 2)), np.rot90(target, turns)
     if settings.flips and flip:

@@ -79,12 +79,40 @@ class FCDenseNet(_Inputs):
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
 
-NETWORKS = ("unet", "atrous", "benchmark", "fcdensenet")
+class SMP(_Inputs):
+    """An architecture of segmentation_models_pytorch."""
+
+    kind: Annotated[str, Field(pattern=r"^smp:\w+$")]
+    encoder: str = "resnet18"
+
+
+class Constant(_Inputs):
+    """The same shares for every image."""
+
+    kind: Literal["constant"]
+
+
+class SharesMLP(_Inputs):
+    """Shares from histograms of the bands."""
+
+    kind: Literal["shares-mlp"]
+    width: int = Field(default=64, ge=1, le=1024)
+
+
+class SharesCNN(_Inputs):
+    """Shares from convolutions and a mean over the image."""
+
+    kind: Literal["shares-cnn"]
+    width: int = Field(default=24, ge=1, le=256)
+
+
+NETWORKS = ("unet", "atrous", "benchmark", "fcdensenet", "smp", "constant", "shares-mlp", "shares-cnn")
 
 
 def _kind(network: Any) -> str:
     """The kind that a table names; a U-Net's keys are checked when it names none or none that is known."""
     kind = network.get("kind") if isinstance(network, dict) else getattr(network, "kind", None)
+    kind = "smp" if isinstance(kind, str) and kind.startswith("smp:") else kind
     return kind if kind in NETWORKS else NETWORKS[0]
 
 
@@ -92,7 +120,11 @@ Network = Annotated[
     Annotated[UNet, Tag("unet")]
     | Annotated[Atrous, Tag("atrous")]
     | Annotated[Benchmark, Tag("benchmark")]
-    | Annotated[FCDenseNet, Tag("fcdensenet")],
+    | Annotated[FCDenseNet, Tag("fcdensenet")]
+    | Annotated[SMP, Tag("smp")]
+    | Annotated[Constant, Tag("constant")]
+    | Annotated[SharesMLP, Tag("shares-mlp")]
+    | Annotated[SharesCNN, Tag("shares-cnn")],
     Discriminator(_kind),
 ]
 
@@ -119,6 +151,7 @@ class Augmentation(_Table):
     blur: Share = 0.0
     coarse: Share = 0.0
     lakes: Share = 0.0
+    crop: int = Field(default=0, ge=0, multiple_of=32)
 
     @model_validator(mode="after")
     def _blur_and_coarse_exclude_each_other(self) -> Augmentation:

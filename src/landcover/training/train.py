@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from landcover.chips.folder import open_chips
+from landcover.errors import LandcoverError
 from landcover.files import whole
 from landcover.inference.calibrate import about, conformal_of, places_of
 from landcover.inference.engine import Engine
@@ -108,6 +109,7 @@ def train(
     training = load_chips(chips, train_ids, settings)
     validation = load_chips(chips, val_ids, settings) if val_ids else None
     refuse_leaks(chips, training.images.shape[-1])
+    _refuse_crops_larger_than_chips(training, settings.augmentation.crop)
     draw = draw_weights(training, chips.legend, settings.data.oversample)
     share = settings.augmentation.lakes
     lakes = Lakes.of(training, chips.legend, settings.data.bands, share) if share else None
@@ -179,6 +181,12 @@ def _on_this_machine(settings: Recipe) -> Recipe:
     precision = "bf16" if gains_from_bf16() else "float32"
     schedule = settings.schedule.model_copy(update={"precision": precision})
     return settings.model_copy(update={"schedule": schedule})
+
+
+def _refuse_crops_larger_than_chips(training: Chips, crop: int) -> None:
+    side = min(training.images.shape[2:])
+    if crop > side:
+        raise LandcoverError("augmentation.crop", f"is {crop}", f"at most the chips' {side} px", "mend it")
 
 
 def _fit(
