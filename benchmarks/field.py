@@ -1,0 +1,40 @@
+"""Score the recipes of the field: python benchmarks/field.py CHIPS RUN…
+
+RUN is a run folder, named as its recipe in recipes/field; each writes results/field/<name>.json. CHIPS is the
+challenge's chips folder with splits.csv and train_labels.csv. Runs were chosen on val; test and elsewhere are scored
+here, once.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from result_files import ROOT
+from scores import scores_of
+
+from landcover.files import write_text
+
+PARTS = ("val", "test", "elsewhere")
+
+
+def main(chips: Path, runs: list[Path]) -> None:
+    """Score each run and write its result file."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    for run in runs:
+        scores = scores_of(run / "model.onnx", chips, PARTS)
+        facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        found = {"commit": commit.stdout.strip(), "run": facts, "scores": scores}
+        target = ROOT / "results" / "field" / f"{run.name}.json"
+        target.parent.mkdir(exist_ok=True)
+        write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        shown = "  ".join(f"{part} {scores[part][scores[part]['decoder']]['kl']:.4f}" for part in PARTS)
+        print(f"{run.name:<22} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), [Path(p) for p in sys.argv[2:]])
