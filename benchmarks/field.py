@@ -1,8 +1,8 @@
 """Score the recipes of the field: python benchmarks/field.py CHIPS RUN…
 
 RUN is a run folder, named as its recipe in recipes/field; each writes results/field/<name>.json. CHIPS is the
-challenge's chips folder with splits.csv and train_labels.csv. Runs were chosen on val; test and elsewhere are scored
-here, once.
+challenge's chips folder with splits.csv and train_labels.csv. Runs were chosen on val; test and elsewhere are
+scored here, once.
 """
 
 from __future__ import annotations

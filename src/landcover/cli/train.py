@@ -19,6 +19,7 @@ def command(
     seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in OUT.")] = False,
+    processes: Annotated[int, typer.Option(min=1, help="Members of a vote trained at the same time.")] = 1,
 ) -> None:
     """Train a network on chips and masks, and write its model file.
 
@@ -26,7 +27,16 @@ def command(
     """
     import landcover
 
-    run = landcover.train(recipe, data, out, start=start, seed=seed, resume=resume, overwrite=overwrite)
+    run = landcover.train(
+        recipe,
+        data,
+        out,
+        start=start,
+        seed=seed,
+        resume=resume,
+        overwrite=overwrite,
+        processes=processes,
+    )
     for name, value in run.scores.items():
         print(f"validation {name:<17} {value:.5f}")
     print(f"model file: {run.model}")

@@ -1,10 +1,12 @@
 """Networks that learn shares directly: they throw places away and say the same of all pixels of a window.
 
-The cross-entropy of such probabilities over the pixels of a chip is the KL of its shares, up to a constant, so
+The cross-entropy of such probabilities over the pixels of a chip is the KL of its shares, up to a constant:
 these networks are trained by the loss that all others are trained by.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -90,7 +92,7 @@ class SharesCNN(_Shares):
         widths = [inputs, width, 2 * width, 4 * width, 8 * width]
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True))
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )
         self.head = nn.Linear(widths[-1], classes)
 

@@ -26,7 +26,7 @@ CALIBRATION_CHIPS = 100
 
 
 class _Probabilities(nn.Module):
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: nn.Module) -> None:
         super().__init__()
         self.segmenter = segmenter
 
@@ -34,7 +34,7 @@ class _Probabilities(nn.Module):
         return torch.softmax(self.segmenter(image), dim=1)
 
 
-def write_model(path: Path, segmenter: Segmenter, card: Card) -> None:
+def write_model(path: Path, segmenter: nn.Module, card: Card) -> None:
     """Write the model file: digital numbers in, probabilities out, the card in its metadata.
 
     Batch normalisation stays apart from the convolutions and weights keep their names, so that training can
@@ -44,7 +44,7 @@ def write_model(path: Path, segmenter: Segmenter, card: Card) -> None:
 
 
 def write_int8(
-    path: Path, segmenter: Segmenter, card: Card, images: np.ndarray[Any, np.dtype[np.float32]]
+    path: Path, segmenter: nn.Module, card: Card, images: np.ndarray[Any, np.dtype[np.float32]]
 ) -> None:
     """Write a copy of the model file whose convolutions compute in int8, for `--precision int8`.
 
@@ -68,7 +68,7 @@ def write_int8(
     save(path, quantised, card)
 
 
-def _graph(segmenter: Segmenter, bands: int, mode: Any) -> Any:
+def _graph(segmenter: nn.Module, bands: int, mode: Any) -> Any:
     """The network as an ONNX graph."""
     import onnx
 
@@ -90,7 +90,7 @@ def _graph(segmenter: Segmenter, bands: int, mode: Any) -> Any:
         return onnx.load(file)
 
 
-def check_model(path: Path, segmenter: Segmenter, images: np.ndarray[Any, np.dtype[np.float32]]) -> float:
+def check_model(path: Path, segmenter: nn.Module, images: np.ndarray[Any, np.dtype[np.float32]]) -> float:
     """Largest difference between the file's probabilities and the network's, in float32.
 
     Raises

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import onnx
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from landcover.chips.folder import open_chips
+from landcover.chips.folder import ChipsFolder, open_chips
 from landcover.errors import LandcoverError
 from landcover.files import whole
 from landcover.inference.calibrate import about, conformal_of, places_of
@@ -50,6 +50,7 @@ from landcover.training.export import (
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
 from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
+from landcover.training.vote import VoteRecipe, assemble, histories, read_vote, train_members
 
 CHECKED_CHIPS = 8
 
@@ -81,8 +82,9 @@ def train(
     seed: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    processes: int = 1,
 ) -> Run:
-    """Train a network on the chips of a folder.
+    """Train a network on the chips of a folder, or several that vote.
 
     Parameters
     ----------
@@ -94,12 +96,16 @@ def train(
     seed : used instead of the recipe's
     resume : go on from the last finished epoch of `out`, to the same bytes as without the stop
     overwrite : begin anew in a folder that holds a run
+    processes : members of a vote trained at the same time; one network is trained in one
 
     Raises
     ------
     LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault
     """
     commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
+    vote = read_vote(Path(recipe))
+    if vote is not None:
+        return _train_vote(vote, Path(recipe), Path(data), Path(out), resume, overwrite, processes, commit)
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
@@ -130,6 +136,63 @@ def train(
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
+    couples = Couples(chips, training, validation, val_ids)
+    described = settings.model_dump(mode="json")
+    return conclude(
+        folder, segmenter, couples, settings, described, history, commit, Path(start) if start else None
+    )
+
+
+def _train_vote(
+    vote: VoteRecipe,
+    recipe: Path,
+    data: Path,
+    out: Path,
+    resume: bool,
+    overwrite: bool,
+    processes: int,
+    commit: str | None,
+) -> Run:
+    """Train the members, then write what a run writes, with all of them as one network."""
+    chips, settings = open_chips(data), _on_this_machine(read_recipe(vote.members[0].recipe))
+    train_ids, val_ids = choose_chips(chips, settings)
+    training = load_chips(chips, train_ids, settings)
+    validation = load_chips(chips, val_ids, settings) if val_ids else None
+    facts = {
+        "recipe": recipe.read_text(encoding="utf-8"),
+        "members": [write_recipe(read_recipe(m.recipe)) for m in vote.members],
+        "data": training.hash() + (validation.hash() if validation else ""),
+    }
+    folder = open_run(out, facts, resume, overwrite)
+    runs = train_members(vote, data, folder, processes, resume, overwrite)
+    network, recipes = assemble(vote, runs, training.classes)
+    described = {"vote": vote.how, "members": [r.model_dump(mode="json") for r in recipes]}
+    couples = Couples(chips, training, validation, val_ids)
+    return conclude(folder, network, couples, settings, described, histories(runs), commit, None)
+
+
+@dataclass(frozen=True)
+class Couples:
+    """The chips that a run was trained and chosen on."""
+
+    source: ChipsFolder
+    training: Chips
+    validation: Chips | None
+    val_ids: list[str]
+
+
+def conclude(
+    folder: Path,
+    segmenter: nn.Module,
+    couples: Couples,
+    settings: Recipe,
+    described: dict[str, Any],
+    history: list[loop.Row],
+    commit: str | None,
+    start: Path | None,
+) -> Run:
+    """From a trained network to the model file, its int8 copy, its card and the record of the run."""
+    chips, training, validation = couples.source, couples.training, couples.validation
     decoder, scores = _decoder(segmenter, training, validation, settings)
     card = Card(
         legend=chips.legend,
@@ -140,7 +203,7 @@ def train(
         window=settings.export.window,
         overlap=settings.export.overlap,
         decoder=decoder,
-        recipe=settings.model_dump(mode="json"),
+        recipe=described,
         scores=scores,
         data_hash=training.hash(),
         versions=versions(),
@@ -152,10 +215,10 @@ def train(
     if validation is not None:
         p = np.stack(list(Engine(small).probabilities(validation.images)))
         card = replace(card, scores=scores | {"kl_int8": _kl(card.decoder, p, validation)})
-        known = about(chips, val_ids, "val")
+        known = about(chips, couples.val_ids, "val")
         for path in (small, model):
             found = conformal_of(
-                path, validation.images, validation.targets, places_of(chips, val_ids), known
+                path, validation.images, validation.targets, places_of(chips, couples.val_ids), known
             )
             card = replace(card, conformal=found)
             save(path, onnx.load(path), card)
@@ -169,7 +232,7 @@ def train(
         chips.path.name,
         training,
         validation,
-        Path(start) if start else None,
+        start,
     )
     return Run(folder, model, pd.DataFrame(history), dict(card.scores))
 
@@ -245,7 +308,7 @@ def _progress(steps: int) -> Iterator[Any]:
 
 
 def _decoder(
-    segmenter: Segmenter, training: Chips, validation: Chips | None, settings: Recipe
+    segmenter: nn.Module, training: Chips, validation: Chips | None, settings: Recipe
 ) -> tuple[Decoder, dict[str, float]]:
     """The decoder of the model file, and the scores of every decoder on the validation chips."""
     prior = training.shares.mean(axis=0)

@@ -1,0 +1,128 @@
+"""Train a vote: its members in processes of their own, then one model file of all of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from landcover.errors import LandcoverError
+from landcover.networks.segmenter import Segmenter
+from landcover.networks.vote import How, Vote
+from landcover.training import checkpoint
+from landcover.training.recipe import Recipe, read_recipe
+
+MEMBERS = "members"
+
+
+class Member(BaseModel):
+    """A recipe, its path relative to the vote's, and a seed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: Path
+    seed: int = Field(ge=0)
+
+
+class VoteRecipe(BaseModel):
+    """A vote: who, how, and the threads of each training, which its bytes depend on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    members: tuple[Member, ...] = Field(min_length=2)
+    how: How = "mean"
+    threads: int = Field(default=1, ge=1)
+
+
+def read_vote(path: Path) -> VoteRecipe | None:
+    """The vote that a recipe describes; None where it describes one network.
+
+    Raises
+    ------
+    LandcoverError : a vote that is at fault, all its mistakes told at once
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return None  # read_recipe says what is wrong
+    if MEMBERS not in data:
+        return None
+    try:
+        vote = VoteRecipe.model_validate(data)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise LandcoverError(
+            path, f"has {error.error_count()} mistakes: {faults}", "the keys of docs/training.md", "mend them"
+        ) from error
+    members = [m.model_copy(update={"recipe": path.parent / m.recipe}) for m in vote.members]
+    if len({_what_is_seen(read_recipe(m.recipe)) for m in members}) > 1:
+        raise LandcoverError(path, "has members that see other data", "the same [data]", "mend the recipes")
+    return vote.model_copy(update={"members": tuple(members)})
+
+
+def train_members(
+    vote: VoteRecipe, data: Path, folder: Path, processes: int, resume: bool, overwrite: bool
+) -> list[Path]:
+    """Train each member as a run of its own, several at once; finished ones stay as they are.
+
+    Each has `vote.threads` threads whatever the number of processes, so that its bytes are the same.
+
+    Returns
+    -------
+    run folders, `folder/members/1` and so on
+
+    Raises
+    ------
+    LandcoverError : a member failed, in its own words
+    """
+    runs = [folder / MEMBERS / str(number) for number in range(1, len(vote.members) + 1)]
+
+    def run(member: Member, out: Path) -> None:
+        if resume and (out / "run.json").exists():
+            return
+        words = [sys.executable, "-m", "landcover", "train", member.recipe, "--data", data, "--out", out]
+        words += ["--seed", str(member.seed)]
+        words += ["--resume"] if resume and (out / "checkpoint" / "start.json").exists() else []
+        words += ["--overwrite"] if overwrite else []
+        threads = {"OMP_NUM_THREADS": str(vote.threads)}
+        done = subprocess.run(words, env={**os.environ, **threads}, capture_output=True, text=True)
+        if done.returncode:
+            said = (done.stderr.splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise LandcoverError(out, f"could not be trained: {said}", "a finished run", "mend it, --resume")
+
+    with ThreadPoolExecutor(processes) as pool:
+        list(pool.map(run, vote.members, runs))
+    return runs
+
+
+def assemble(vote: VoteRecipe, runs: list[Path], classes: int) -> tuple[Vote, list[Recipe]]:
+    """The trained members as one network, and their recipes as run."""
+    recipes = [read_recipe(run / "recipe.toml") for run in runs]
+    members = []
+    for run, recipe in zip(runs, recipes, strict=True):
+        member = Segmenter(recipe.data.bands, classes, recipe.network.model_dump())
+        member.load_state_dict(checkpoint.load(run / "checkpoint" / "best.safetensors")[0])
+        members.append(member)
+    return Vote(members, vote.how), recipes
+
+
+def histories(runs: list[Path]) -> list[dict[str, float]]:
+    """The kept epoch of each member, seconds added up."""
+    rows, seconds = [], 0.0
+    for run in runs:
+        table = pd.read_csv(run / "history.csv")
+        kept = table["val_kl"].idxmin() if np.isfinite(table["val_kl"]).any() else table.index[-1]
+        seconds += float(table["seconds"].iloc[-1])
+        rows.append({**{str(k): float(v) for k, v in table.loc[kept].items()}, "seconds": seconds})
+    return rows
+
+
+def _what_is_seen(recipe: Recipe) -> str:
+    return recipe.data.model_dump_json(exclude={"oversample"})

@@ -1,0 +1,60 @@
+"""A vote: trained in any number of processes to the same file, which is the mean of its members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import landcover
+from landcover.chips.folder import open_chips, read_couples
+from landcover.errors import LandcoverError
+from landcover.inference.engine import Engine
+from landcover.inference.modelfile import read_model
+
+from .recipes import tiny_recipe
+
+
+def a_vote(folder: Path, extra: str = "") -> Path:
+    tiny_recipe(folder / "one.toml", steps=4)
+    tiny_recipe(folder / "two.toml", steps=6)
+    path = folder / "vote.toml"
+    members = '[[members]]\nrecipe = "one.toml"\nseed = 1\n[[members]]\nrecipe = "two.toml"\nseed = 2\n'
+    path.write_text(extra + members, encoding="utf-8")
+    return path
+
+
+def test_one_or_two_processes_give_the_same_file(small_chips: Path, tmp_path: Path) -> None:
+    recipe = a_vote(tmp_path)
+    one = landcover.train(recipe, small_chips, tmp_path / "a", processes=1)
+    two = landcover.train(recipe, small_chips, tmp_path / "b", processes=2)
+    assert one.model.read_bytes() == two.model.read_bytes()
+
+    # the file is the mean of its members
+    chips = open_chips(small_chips)
+    images, _ = read_couples(chips, chips.part("val")[:2], None, read_model(one.model)[1].bands)
+    members = [
+        np.stack(list(Engine(one.folder / "members" / n / "model.onnx", "float32").probabilities(images)))
+        for n in ("1", "2")
+    ]
+    found = np.stack([p.copy() for p in Engine(one.model, "float32").probabilities(images)])
+    assert np.allclose(found, np.mean(members, axis=0), atol=1e-4)
+
+    # a member that was lost is trained again, to the same file
+    (one.folder / "members" / "2" / "run.json").unlink()
+    one.model.unlink()
+    again = landcover.train(recipe, small_chips, tmp_path / "a", resume=True)
+    assert again.model.read_bytes() == two.model.read_bytes()
+
+
+def test_mistakes_of_a_vote_are_told_at_once(small_chips: Path, tmp_path: Path) -> None:
+    recipe = a_vote(tmp_path, 'how = "loud"\nthreads = 0\n')
+    with pytest.raises(LandcoverError, match="2 mistakes"):
+        landcover.train(recipe, small_chips, tmp_path / "out")
+    recipe = a_vote(tmp_path)
+    (tmp_path / "two.toml").write_text('[data]\nbands = ["B08", "B04", "B03", "B02"]\n')
+    with pytest.raises(LandcoverError, match="see other data"):
+        landcover.train(recipe, small_chips, tmp_path / "out")
