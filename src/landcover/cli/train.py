@@ -39,4 +39,4 @@ def command(
     )
     for name, value in run.scores.items():
         print(f"validation {name:<17} {value:.5f}")
-    print(f"model file: {run.model}")
+    print(f"model file: {run.model}" if run.model else f"shares: {run.folder / 'distributions.csv'}")

@@ -106,7 +106,28 @@ class SharesCNN(_Inputs):
     width: int = Field(default=24, ge=1, le=256)
 
 
-NETWORKS = ("unet", "atrous", "benchmark", "fcdensenet", "smp", "constant", "shares-mlp", "shares-cnn")
+class PixelForest(_Table):
+    """A random forest on single pixels and their surroundings: no network, and no model file."""
+
+    kind: Literal["pixel-forest"]
+    trees: int = Field(default=100, ge=1)
+    pixels: int = Field(default=400, ge=1)
+    leaf: int = Field(default=10, ge=1)
+    window: int = Field(default=9, ge=1)
+    ratios: Literal[False] = False
+
+
+NETWORKS = (
+    "unet",
+    "atrous",
+    "benchmark",
+    "fcdensenet",
+    "smp",
+    "constant",
+    "shares-mlp",
+    "shares-cnn",
+    "pixel-forest",
+)
 
 
 def _kind(network: Any) -> str:
@@ -124,7 +145,8 @@ Network = Annotated[
     | Annotated[SMP, Tag("smp")]
     | Annotated[Constant, Tag("constant")]
     | Annotated[SharesMLP, Tag("shares-mlp")]
-    | Annotated[SharesCNN, Tag("shares-cnn")],
+    | Annotated[SharesCNN, Tag("shares-cnn")]
+    | Annotated[PixelForest, Tag("pixel-forest")],
     Discriminator(_kind),
 ]
 

@@ -47,6 +47,7 @@ from landcover.training.export import (
     write_int8,
     write_model,
 )
+from landcover.training.forest import train_forest
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
 from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
@@ -62,14 +63,14 @@ class Run:
     Attributes
     ----------
     folder : the run folder (docs/data-formats.md)
-    model : its model file
+    model : its model file; None for a forest
     history : one row an epoch
     scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`), of the
         int8 copy by the model's decoder (`kl_int8`), and overall accuracy; empty without validation chips
     """
 
     folder: Path
-    model: Path
+    model: Path | None
     history: pd.DataFrame
     scores: dict[str, float]
 
@@ -115,6 +116,15 @@ def train(
     training = load_chips(chips, train_ids, settings)
     validation = load_chips(chips, val_ids, settings) if val_ids else None
     refuse_leaks(chips, training.images.shape[-1])
+    facts = {
+        "recipe": write_recipe(settings),
+        "data": training.hash() + (validation.hash() if validation else ""),
+        "start": hash_of(start),
+    }
+    if settings.network.kind == "pixel-forest":
+        folder = open_run(Path(out), facts, resume, overwrite)
+        scores = train_forest(folder, chips, training, settings, commit, versions())
+        return Run(folder, None, pd.DataFrame(), scores)
     _refuse_crops_larger_than_chips(training, settings.augmentation.crop)
     draw = draw_weights(training, chips.legend, settings.data.oversample)
     share = settings.augmentation.lakes
@@ -126,11 +136,6 @@ def train(
         segmenter.inputs.fit(torch.from_numpy(training.images))
     else:
         load_weights(segmenter, weights, Path(start or ""))
-    facts = {
-        "recipe": write_recipe(settings),
-        "data": training.hash() + (validation.hash() if validation else ""),
-        "start": hash_of(start),
-    }
     folder = open_run(Path(out), facts, resume, overwrite)
     history = _fit(segmenter, training, validation, draw, lakes, settings, folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -9,7 +10,6 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -87,8 +87,8 @@ def train_members(
     def run(member: Member, out: Path) -> None:
         if resume and (out / "run.json").exists():
             return
-        words = [sys.executable, "-m", "landcover", "train", member.recipe, "--data", data, "--out", out]
-        words += ["--seed", str(member.seed)]
+        words = [sys.executable, "-m", "landcover", "train", str(member.recipe), "--data", str(data)]
+        words += ["--out", str(out), "--seed", str(member.seed)]
         words += ["--resume"] if resume and (out / "checkpoint" / "start.json").exists() else []
         words += ["--overwrite"] if overwrite else []
         threads = {"OMP_NUM_THREADS": str(vote.threads)}
@@ -117,10 +117,11 @@ def histories(runs: list[Path]) -> list[dict[str, float]]:
     """The kept epoch of each member, seconds added up."""
     rows, seconds = [], 0.0
     for run in runs:
-        table = pd.read_csv(run / "history.csv")
-        kept = table["val_kl"].idxmin() if np.isfinite(table["val_kl"]).any() else table.index[-1]
-        seconds += float(table["seconds"].iloc[-1])
-        rows.append({**{str(k): float(v) for k, v in table.loc[kept].items()}, "seconds": seconds})
+        history: list[dict[str, float]] = pd.read_csv(run / "history.csv").to_dict("records")  # type: ignore[assignment]
+        chosen = not math.isnan(history[-1]["val_kl"])  # there were validation chips
+        kept = min(history, key=lambda row: row["val_kl"]) if chosen else history[-1]
+        seconds += history[-1]["seconds"]
+        rows.append(kept | {"seconds": seconds})
     return rows
 
 
