@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from result_files import ROOT
-from scores import scores_of
+from scores import scores_of, scores_of_shares
 
 from landcover.files import write_text
 
@@ -24,7 +24,8 @@ def main(chips: Path, runs: list[Path]) -> None:
     """Score each run and write its result file."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
     for run in runs:
-        scores = scores_of(run / "model.onnx", chips, PARTS)
+        model = run / "model.onnx"
+        scores = scores_of(model, chips, PARTS) if model.exists() else scores_of_shares(run, chips, PARTS)
         facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
         found = {"commit": commit.stdout.strip(), "run": facts, "scores": scores}
         target = ROOT / "results" / "field" / f"{run.name}.json"

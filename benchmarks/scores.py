@@ -56,6 +56,21 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
     return found
 
 
+def scores_of_shares(run: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any]:
+    """The scores of a run without model file, from the shares it wrote."""
+    folder, true = open_chips(chips), read_shares(chips / "train_labels.csv")
+    shares = read_shares(run / "distributions.csv")
+    assert folder.splits is not None
+    blocks, found = spatial_blocks(folder.splits), {}
+    for part in parts:
+        ids = folder.part(part)
+        found[part] = {
+            "decoder": "mean",
+            "mean": _about(score(shares.loc[ids], true.loc[ids], blocks=blocks)),
+        }
+    return found
+
+
 def _about(s: Score) -> dict[str, Any]:
     known = {"kl": s.kl, "low": s.low, "high": s.high, "resampled": s.resampled}
     return known | {"per_class": s.per_class.round(6).to_dict()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from result_files import interval, read, rows
+from result_files import ROOT, interval, read, rows
 
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
@@ -72,6 +72,35 @@ def box_seeds() -> str:
     body.append(["median", *(f"{v:.4f}" for v in middle), "", "", ""])
     header = ["seed", *(f"KL {p}" for p in PARTS), "accuracy test", "minutes of training", "commit"]
     return rows(header, body)
+
+
+def field() -> str:
+    """Every recipe of the field that was trained, the best on test first."""
+    body, commits = [], set()
+    for path in sorted((ROOT / "results" / "field").glob("*.json")):
+        found = read(f"field/{path.stem}")
+        scores, run = found["scores"], found["run"]
+        test = scores["test"]
+        commits.add(str(run["commit"])[:7])
+        accuracy = test.get("overall_accuracy")
+        body.append(
+            [
+                path.stem.replace("_", "-"),
+                f"{run['parameters'] / 1e6:.2f}" if "parameters" in run else "",
+                str(run["steps"]) if "steps" in run else "",
+                f"{run['processor_time_s'] / 60:.0f}" if "processor_time_s" in run else "",
+                *(f"{test[d]['kl']:.4f}" if d in test else "" for d in ("counts", "mean")),
+                *(interval(scores[p][scores[p]["decoder"]]) for p in PARTS),
+                f"{accuracy[0]:.3f}" if accuracy else "",
+                *(f"{test[k]:.3f}" if k in test else "" for k in ("mean_iou", "ece")),
+            ]
+        )
+    body.sort(key=lambda row: float(row[7].split()[0]))
+    header = [
+        "recipe", "parameters, M", "steps", "processor minutes", "KL test, counts", "KL test, mean",
+        *(f"KL {p}" for p in PARTS), "accuracy", "mean IoU", "calibration error",
+    ]  # fmt: skip
+    return rows(header, body) + f"\n\nTrained at {', '.join(sorted(commits))}."
 
 
 def finetune() -> str:

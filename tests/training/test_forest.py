@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("sklearn")
-
 import landcover
 from landcover.chips.folder import open_chips
 from landcover.chips.tables import read_shares

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("torch")
+import torch
 
 import landcover
 from landcover.chips.folder import open_chips, read_couples
@@ -58,3 +57,17 @@ def test_mistakes_of_a_vote_are_told_at_once(small_chips: Path, tmp_path: Path) 
     (tmp_path / "two.toml").write_text('[data]\nbands = ["B08", "B04", "B03", "B02"]\n')
     with pytest.raises(LandcoverError, match="see other data"):
         landcover.train(recipe, small_chips, tmp_path / "out")
+
+
+def test_first_and_last_convolutions_of_every_member_are_found() -> None:
+    from landcover.networks.segmenter import Segmenter
+    from landcover.networks.vote import Vote
+    from landcover.training.export import _graph, edges
+
+    settings = {"kind": "unet", "width": 4, "depth": 1, "scaling": "log", "ratios": True}
+    members = [Segmenter(("B02", "B03", "B04", "B08"), 8, settings) for _ in range(2)]
+    found = edges(_graph(Vote(members).eval(), 4, torch.onnx.TrainingMode.EVAL))
+    convolutions = [name for name in found if "Conv" in name]
+    assert len(convolutions) == 4
+    assert sum("head" in name for name in convolutions) == 2
+    assert sum("down.0/down.0.0" in name for name in convolutions) == 2

@@ -22,7 +22,7 @@ from landcover.training import checkpoint
 
 OPSET = 17
 TOLERANCE = 1e-4
-CALIBRATION_CHIPS = 100
+CALIBRATION_CHIPS = 60
 
 
 class _Probabilities(nn.Module):
@@ -49,11 +49,12 @@ def write_int8(
     """Write a copy of the model file whose convolutions compute in int8, for `--precision int8`.
 
     Weights and activations are quantised after training, symmetrically, with the ranges that activations
-    take on images (Jacob et al. 2018, Quantization and training of neural networks; done by NNCF).
+    take on images (Jacob et al. 2018, Quantization and training of neural networks; done by NNCF). The first
+    and the last convolution stay in float32: one sees inputs of any range, the other makes the probabilities.
 
     Parameters
     ----------
-    images : training chips, chips × bands × height × width; 100 of them, spread evenly, are looked at
+    images : training chips, chips × bands × height × width; 60 of them, spread evenly, are looked at
     """
     import nncf
 
@@ -63,9 +64,28 @@ def write_int8(
     samples = nncf.Dataset([{"image": image[None]} for image in chosen])
     with redirect_stdout(StringIO()):  # progress bars
         quantised = nncf.quantize(
-            graph, samples, preset=nncf.QuantizationPreset.PERFORMANCE, subset_size=CALIBRATION_CHIPS
+            graph,
+            samples,
+            preset=nncf.QuantizationPreset.PERFORMANCE,
+            subset_size=CALIBRATION_CHIPS,
+            ignored_scope=nncf.IgnoredScope(names=edges(graph)),
         )
     save(path, quantised, card)
+
+
+def edges(graph: Any) -> list[str]:
+    """Names of the nodes of an ONNX graph that have no convolution before them, or none after them."""
+    nodes = list(graph.graph.node)  # in the order of computation
+    found = set()
+    for order, came, goes in ((nodes, "input", "output"), (nodes[::-1], "output", "input")):
+        reached: set[str] = set()
+        for node in order:
+            behind = not reached.isdisjoint(getattr(node, came))
+            if not behind:
+                found.add(node.name)
+            if behind or node.op_type.startswith("Conv"):
+                reached.update(getattr(node, goes))
+    return sorted(found)
 
 
 def _graph(segmenter: nn.Module, bands: int, mode: Any) -> Any:
