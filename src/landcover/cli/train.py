@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,9 @@ def command(
     seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in OUT.")] = False,
+    track: Annotated[
+        list[str] | None, typer.Option(help="Log the training to mlflow or wandb too; repeat for both.")
+    ] = None,
 ) -> None:
     """Train a network on chips and masks, and write its model file.
 
@@ -26,7 +30,11 @@ def command(
     """
     import landcover
 
-    run = landcover.train(recipe, data, out, start=start, seed=seed, resume=resume, overwrite=overwrite)
+    run = landcover.train(
+        recipe, data, out, start=start, seed=seed, resume=resume, overwrite=overwrite, track=track or ()
+    )
+    for warning in run.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     for name, value in run.scores.items():
         print(f"validation {name:<17} {value:.5f}")
     print(f"model file: {run.model}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +49,7 @@ from landcover.training.export import (
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
 from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
+from landcover.training.tracking import Tracking, check_trackers
 
 CHECKED_CHIPS = 8
 
@@ -64,12 +65,14 @@ class Run:
     history : one row an epoch
     scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`), of the
         int8 copy by the model's decoder (`kl_int8`), and overall accuracy; empty without validation chips
+    warnings : a line for each tracker that failed
     """
 
     folder: Path
     model: Path
     history: pd.DataFrame
     scores: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -80,6 +83,7 @@ def train(
     seed: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    track: Sequence[str] = (),
 ) -> Run:
     """Train a network on the chips of a folder.
 
@@ -93,11 +97,14 @@ def train(
     seed : used instead of the recipe's
     resume : go on from the last finished epoch of `out`, to the same bytes as without the stop
     overwrite : begin anew in a folder that holds a run
+    track : where to log the training too: mlflow, wandb (docs/training.md)
 
     Raises
     ------
-    LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault
+    LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault, or a tracker
+        is not installed
     """
+    check_trackers(track)
     commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
@@ -124,7 +131,8 @@ def train(
         "start": hash_of(start),
     }
     folder = open_run(Path(out), facts, resume, overwrite)
-    history = _fit(segmenter, training, validation, draw, lakes, settings, folder)
+    tracking = Tracking(track, folder, settings)
+    history = _fit(segmenter, training, validation, draw, lakes, settings, folder, tracking)
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
@@ -169,7 +177,8 @@ def train(
         validation,
         Path(start) if start else None,
     )
-    return Run(folder, model, pd.DataFrame(history), dict(card.scores))
+    tracking.end(history, card.scores, model, validation)
+    return Run(folder, model, pd.DataFrame(history), dict(card.scores), tuple(tracking.warnings))
 
 
 def _on_this_machine(settings: Recipe) -> Recipe:
@@ -189,6 +198,7 @@ def _fit(
     lakes: Lakes | None,
     settings: Recipe,
     folder: Path,
+    tracking: Tracking,
 ) -> list[loop.Row]:
     weights: Tensor | None = None
     if settings.loss.class_weights != "none":
@@ -199,8 +209,9 @@ def _fit(
         with whole(folder / "history.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
         write_svg(folder / "curves.svg", curves(table))
+        tracking.record(history)
 
-    with _progress(settings.schedule.steps) as tell:
+    with tracking, _progress(settings.schedule.steps) as tell:
         return loop.fit(
             segmenter,
             training,
