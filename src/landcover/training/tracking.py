@@ -231,7 +231,7 @@ class Wandb:
         return str(self._run.id)
 
     def epoch(self, row: Row) -> None:
-        self._run.log(_curve(row), step=int(row["epoch"]))
+        self._run.log(_curve(row), step=int(row["epoch"]), commit=True)
 
     def end(self, last: Row, results: Results) -> None:
         import wandb
@@ -242,7 +242,7 @@ class Wandb:
             else wandb.Image(str(path))
             for path in results.pictures
         }
-        self._run.log(pictures, step=int(last["epoch"]))
+        self._run.log(pictures, step=int(last["epoch"]) + 1, commit=True)  # steps are written once
         self._run.summary.update(dict(results.scores))
         model = wandb.Artifact(f"model-{self._run.id}", "model")
         model.add_file(str(results.model), policy="immutable")  # from where it is, without a copy
