@@ -12,7 +12,7 @@ from landcover.legend import S2GLC
 from landcover.report.bars import share_bars
 from landcover.report.figures import confusion_heat, curves, intervals, reliability, share_scatter
 from landcover.report.page import Fact, Figure, Section, Table, cell, swatches, write_page
-from landcover.report.pictures import MOST_SIDE, Panel, image_rgb, map_rgb, panels, thinned
+from landcover.report.pictures import MOST_SIDE, Panel, image_rgb, map_rgb, panels, thinned, write_panels
 
 SHARES = pd.Series(np.arange(10) / 45, index=list(S2GLC.names))
 LABELS = list(S2GLC.label_names)
@@ -167,3 +167,18 @@ def test_pictures_are_read_back_as_they_were() -> None:
     html = panels([Panel(rgb, "title", "alt")]).html
     png = base64.b64decode(html.partition("base64,")[2].partition('"')[0])
     np.testing.assert_array_equal(np.rint(imread(BytesIO(png), format="png") * 255), rgb)
+
+
+def test_rows_of_pictures_are_one_file_with_the_colours_and_the_legend(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    water, snow, forest = (c for c in S2GLC.classes if c.name in ("water", "snow", "broadleaf"))
+    rows = [
+        [Panel(map_rgb(np.full((20, 20), c.code, np.uint8), S2GLC), "map", c.name)] for c in (water, snow)
+    ]
+    write_panels(tmp_path / "rows.png", rows, ["a", "b"], S2GLC, [water.code, snow.code])
+    pixels = np.rint(imread(tmp_path / "rows.png")[..., :3] * 255).astype(int)
+    for c, most in ((water, 0.5), (snow, 0.5), (forest, 0.0)):
+        share = (pixels == c.rgb).all(axis=-1).mean()
+        assert (0.1 < share < most) if most else share == 0, c.name
+    assert [p.name for p in tmp_path.iterdir()] == ["rows.png"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,9 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in OUT.")] = False,
     processes: Annotated[int, typer.Option(min=1, help="Members of a vote trained at the same time.")] = 1,
+    track: Annotated[
+        list[str] | None, typer.Option(help="Log the training to mlflow or wandb too; repeat for both.")
+    ] = None,
 ) -> None:
     """Train a network on chips and masks, and write its model file.
 
@@ -36,7 +40,10 @@ def command(
         resume=resume,
         overwrite=overwrite,
         processes=processes,
+        track=track or (),
     )
+    for warning in run.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     for name, value in run.scores.items():
         print(f"validation {name:<17} {value:.5f}")
     print(f"model file: {run.model}" if run.model else f"shares: {run.folder / 'distributions.csv'}")

@@ -7,12 +7,14 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from landcover.files import whole
 from landcover.legend import Legend
 from landcover.report.page import Figure
 
@@ -109,6 +111,41 @@ def panels(
     if legend is not None:
         html.append(_legend(legend, codes))
     return Figure(Markup("\n").join(html), caption)
+
+
+def write_panels(
+    path: Path, rows: Sequence[Sequence[Panel]], names: Sequence[str], legend: Legend, codes: Sequence[int]
+) -> None:
+    """Write rows of pictures as one PNG, for where a page can't go.
+
+    Parameters
+    ----------
+    rows : of equal length, with the same titles
+    names : of the rows
+    legend, codes : classes to explain below
+    """
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.patches import Patch
+
+    classes = [c for c in legend.classes if c.code in codes]
+    canvas = Canvas(figsize=(2.4 * len(rows[0]), 2.4 * len(rows) + 0.8), layout="constrained")
+    grid = canvas.subplots(len(rows), len(rows[0]), squeeze=False)
+    for axes, panel in zip(grid[0], rows[0], strict=True):
+        axes.set_title(panel.title, fontsize=10)
+    for line, row, name in zip(grid, rows, names, strict=True):
+        for axes, panel in zip(line, row, strict=True):
+            axes.imshow(thinned(panel.rgb), interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        line[0].set_ylabel(name)
+    canvas.legend(
+        handles=[Patch(facecolor=c.colour, edgecolor="grey", label=c.name) for c in classes],
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+    )
+    with whole(path) as temporary:
+        canvas.savefig(temporary, format="png", dpi=100)
 
 
 def _png(rgb: RGB) -> str:

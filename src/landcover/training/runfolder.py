@@ -48,7 +48,7 @@ def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) ->
             out, "already holds files", "a new or empty folder", "give another --out, --resume or --overwrite"
         )
     try:
-        for old in ("last.safetensors", "best.safetensors", "start.json"):
+        for old in ("last.safetensors", "best.safetensors", "start.json", "mlflow.json", "wandb.json"):
             (out / "checkpoint" / old).unlink(missing_ok=True)
         for old in ("history.csv", "curves.svg", "model.onnx", "model.int8.onnx", "card.md", "run.json"):
             (out / old).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +51,7 @@ from landcover.training.forest import train_forest
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
 from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
+from landcover.training.tracking import Tracking, check_trackers
 from landcover.training.vote import VoteRecipe, assemble, histories, read_vote, train_members
 
 CHECKED_CHIPS = 8
@@ -67,12 +68,14 @@ class Run:
     history : one row an epoch
     scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`), of the
         int8 copy by the model's decoder (`kl_int8`), and overall accuracy; empty without validation chips
+    warnings : a line for each tracker that failed
     """
 
     folder: Path
     model: Path | None
     history: pd.DataFrame
     scores: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -84,6 +87,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     processes: int = 1,
+    track: Sequence[str] = (),
 ) -> Run:
     """Train a network on the chips of a folder, or several that vote.
 
@@ -98,14 +102,18 @@ def train(
     resume : go on from the last finished epoch of `out`, to the same bytes as without the stop
     overwrite : begin anew in a folder that holds a run
     processes : members of a vote trained at the same time; one network is trained in one
+    track : where to log the training too: mlflow, wandb (docs/training.md)
 
     Raises
     ------
-    LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault
+    LandcoverError : the recipe, the chips, the folder or the weights to start from are at fault, or a tracker
+        is not installed
     """
+    check_trackers(track)
     commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
     vote = read_vote(Path(recipe))
     if vote is not None:
+        _refuse_tracking(track, "a vote: its members are runs of their own")
         return _train_vote(vote, Path(recipe), Path(data), Path(out), resume, overwrite, processes, commit)
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
@@ -122,6 +130,7 @@ def train(
         "start": hash_of(start),
     }
     if settings.network.kind == "pixel-forest":
+        _refuse_tracking(track, "a forest, which has no epochs")
         folder = open_run(Path(out), facts, resume, overwrite)
         scores = train_forest(folder, chips, training, settings, commit, versions())
         return Run(folder, None, pd.DataFrame(), scores)
@@ -137,15 +146,18 @@ def train(
     else:
         load_weights(segmenter, weights, Path(start or ""))
     folder = open_run(Path(out), facts, resume, overwrite)
-    history = _fit(segmenter, training, validation, draw, lakes, settings, folder)
+    tracking = Tracking(track, folder, settings)
+    history = _fit(segmenter, training, validation, draw, lakes, settings, folder, tracking)
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
     couples = Couples(chips, training, validation, val_ids)
     described = settings.model_dump(mode="json")
-    return conclude(
+    run = conclude(
         folder, segmenter, couples, settings, described, history, commit, Path(start) if start else None
     )
+    tracking.end(history, run.scores, folder / "model.onnx", validation)
+    return replace(run, warnings=tuple(tracking.warnings))
 
 
 def _train_vote(
@@ -251,6 +263,11 @@ def _on_this_machine(settings: Recipe) -> Recipe:
     return settings.model_copy(update={"schedule": schedule})
 
 
+def _refuse_tracking(track: Sequence[str], what: str) -> None:
+    if track:
+        raise LandcoverError("--track", f"is given for {what}", "a network", "leave it out")
+
+
 def _refuse_crops_larger_than_chips(training: Chips, crop: int) -> None:
     side = min(training.images.shape[2:])
     if crop > side:
@@ -265,6 +282,7 @@ def _fit(
     lakes: Lakes | None,
     settings: Recipe,
     folder: Path,
+    tracking: Tracking,
 ) -> list[loop.Row]:
     weights: Tensor | None = None
     if settings.loss.class_weights != "none":
@@ -275,8 +293,9 @@ def _fit(
         with whole(folder / "history.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
         write_svg(folder / "curves.svg", curves(table))
+        tracking.record(history)
 
-    with _progress(settings.schedule.steps) as tell:
+    with tracking, _progress(settings.schedule.steps) as tell:
         return loop.fit(
             segmenter,
             training,
