@@ -33,6 +33,9 @@ def command(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Keep a layer of the highest probability.")
     ] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over the 8 turned images: 8 times the time.")
+    ] = False,
     remote: Annotated[bool, typer.Option("--remote", help="Allow inputs at https:// and s3://.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")] = False,
@@ -65,6 +68,7 @@ def command(
         overlap=overlap,
         probabilities=probabilities,
         confidence=confidence,
+        tta=tta,
         remote=remote,
         overwrite=overwrite,
         resume=resume,
