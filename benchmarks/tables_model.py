@@ -188,3 +188,33 @@ def costs() -> str:
         f"\n\nAt {speed:.1f} Mpx/s, with two cores at {EURO_AN_HOUR:.2f} € an hour; finding, downloading and "
         "storing the images, which costs more, is not in it."
     )
+
+
+def decoders() -> str:
+    """Ways from probabilities to shares, fitted on val."""
+    found = read("decoders")
+    return _against_mean(found["fitted on val"], PARTS) + f"\n\nMeasured at commit {found['commit']}."
+
+
+def decoders_train() -> str:
+    """The same, fitted on train and val."""
+    return _against_mean(read("decoders")["fitted on train and val"], ("train and val", *PARTS))
+
+
+def prior_shift() -> str:
+    """Shares after a prior shift between places."""
+    return _against_mean(read("decoders")["prior shift"], PARTS)
+
+
+def turns() -> str:
+    """The mean of turned images."""
+    return _against_mean({"mean of eight turns": read("decoders")["turns"]}, PARTS)
+
+
+def _against_mean(found: dict[str, dict[str, dict[str, dict[str, float]]]], parts: tuple[str, ...]) -> str:
+    """KL and paired difference to the mean of ways, by part."""
+    body = [
+        [way, *(f"{scores[p]['kl']:.4f}: {interval(scores[p]['difference'], '+')}" for p in parts)]
+        for way, scores in found.items()
+    ]
+    return rows(["shares by", *(f"{p}: KL, and − mean" for p in parts)], body)

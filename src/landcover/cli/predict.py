@@ -21,7 +21,7 @@ def command(
     scale: Annotated[float, typer.Option(help="Reflectance × 10,000 is raw × SCALE + OFFSET.")] = 1.0,
     offset: Annotated[float, typer.Option(help="-1000 for Sentinel-2 baseline 04.00 or later.")] = 0.0,
     decoder: Annotated[
-        str | None, typer.Option(help="counts, mean or calibrated, instead of the model's.")
+        str | None, typer.Option(help="counts, mean, calibrated or loglinear, instead of the model's.")
     ] = None,
     precision: Annotated[
         str, typer.Option(help="bf16, float32, int8, or auto: bf16 where that is faster.")

@@ -116,7 +116,7 @@ def predict(
     model : model file; None takes the model in the box
     bands : which bands of the images stand for the model's, by name or number; None finds them
     scale, offset : the model's numbers, reflectance × 10,000, are `raw × scale + offset`; products say theirs
-    decoder : `counts`, `mean` or `calibrated`, instead of the model's
+    decoder : `counts`, `mean`, `calibrated` or `loglinear`, instead of the model's
     precision : `bf16`, `float32`, `int8` (the quantised copy beside the model file) or `auto`, which is bf16
         where the processor gains from it
     part : only this part of the splits.csv of chips folders

@@ -108,6 +108,9 @@ DECODERS = {
     "calibrated": "The probabilities of all pixels, softened or sharpened as validation chips asked for, are"
     " averaged, so that a class that is a little likely everywhere counts too; shares and map can therefore"
     " differ.",
+    "loglinear": "The probabilities of all pixels, corrected class by class as labelled chips asked for, are"
+    " averaged, so that a class that is a little likely everywhere counts too; shares and map can therefore"
+    " differ.",
 }
 
 
