@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import Any
 
 from result_files import interval, read, rows
 
@@ -211,10 +212,12 @@ def turns() -> str:
     return _against_mean({"mean of eight turns": read("decoders")["turns"]}, PARTS)
 
 
-def _against_mean(found: dict[str, dict[str, dict[str, dict[str, float]]]], parts: tuple[str, ...]) -> str:
+def _against_mean(found: dict[str, Any], parts: tuple[str, ...]) -> str:
     """KL and paired difference to the mean of ways, by part."""
-    body = [
-        [way, *(f"{scores[p]['kl']:.4f}: {interval(scores[p]['difference'], '+')}" for p in parts)]
-        for way, scores in found.items()
-    ]
-    return rows(["shares by", *(f"{p}: KL, and − mean" for p in parts)], body)
+
+    def cell(way: str, scores: Any) -> str:
+        kl = f"{scores['kl']:.4f}"
+        return kl if way == "mean" else f"{kl}, {interval(scores['difference'], '+')}"
+
+    body = [[way, *(cell(way, scores[p]) for p in parts)] for way, scores in found.items()]
+    return rows(["shares by", *(f"{p}: KL, − mean" for p in parts)], body)
