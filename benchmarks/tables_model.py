@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import Any
 
 from result_files import ROOT, interval, read, rows
 
@@ -217,3 +218,35 @@ def costs() -> str:
         f"\n\nAt {speed:.1f} Mpx/s, with two cores at {EURO_AN_HOUR:.2f} € an hour; finding, downloading and "
         "storing the images, which costs more, is not in it."
     )
+
+
+def decoders() -> str:
+    """Ways from probabilities to shares, fitted on val."""
+    found = read("decoders")
+    return _against_mean(found["fitted on val"], PARTS) + f"\n\nMeasured at commit {found['commit']}."
+
+
+def decoders_train() -> str:
+    """The same, fitted on train and val."""
+    return _against_mean(read("decoders")["fitted on train and val"], ("train and val", *PARTS))
+
+
+def prior_shift() -> str:
+    """Shares after a prior shift between places."""
+    return _against_mean(read("decoders")["prior shift"], PARTS)
+
+
+def turns() -> str:
+    """The mean of turned images."""
+    return _against_mean({"mean of eight turns": read("decoders")["turns"]}, PARTS)
+
+
+def _against_mean(found: dict[str, Any], parts: tuple[str, ...]) -> str:
+    """KL and paired difference to the mean of ways, by part."""
+
+    def cell(way: str, scores: Any) -> str:
+        kl = f"{scores['kl']:.4f}"
+        return kl if way == "mean" else f"{kl}, {interval(scores['difference'], '+')}"
+
+    body = [[way, *(cell(way, scores[p]) for p in parts)] for way, scores in found.items()]
+    return rows(["shares by", *(f"{p}: KL, − mean" for p in parts)], body)

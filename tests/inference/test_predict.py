@@ -19,7 +19,9 @@ from landcover.chips.tables import read_shares
 from landcover.errors import LandcoverError
 from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Place
+from landcover.inference.engine import Engine
 from landcover.legend import S2GLC
+from landcover.shares.decode import Decoder
 
 from .models import tiny_model
 
@@ -95,6 +97,16 @@ def test_counts_are_the_pixels_of_the_map(tmp_path: Path, model: Path) -> None:
     codes = read_tiff(tmp_path / "out" / "maps" / "scene.tif")[0]
     counted = np.bincount(codes.ravel(), minlength=10) / codes.size
     assert np.allclose(found.shares.loc["scene"], counted)
+
+
+def test_the_log_linear_decoder_of_the_graph_is_that_of_shares(tmp_path: Path) -> None:
+    decoder = Decoder("loglinear", slopes=(0.7, 1.2) * 4, offsets=(0.5, -0.5, 0.0, 1.0) * 2)
+    fitted = tiny_model(tmp_path / "m.onnx", decoder=decoder)
+    path = image(tmp_path / "scene.tif", 64, 96)
+    found = landcover.predict(path, tmp_path / "out", model=fitted, precision="float32", window=96)
+    p = next(Engine(fitted, "float32").probabilities([read_tiff(path).astype(np.float32)]))
+    assert np.allclose(found.shares.loc["scene"].iloc[2:], decoder.decode(p), atol=1e-6)
+    assert abs(decoder.decode(p) - Decoder("mean").decode(p)).max() > 0.01
 
 
 def test_areas_are_hectares_of_the_ground_and_sum_to_the_image(tmp_path: Path, model: Path) -> None:

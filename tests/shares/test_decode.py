@@ -22,6 +22,8 @@ decoders = st.builds(
     st.floats(0.5, 2),
     st.floats(0, 0.1),
     st.just(PRIOR),
+    st.just((0.8, 1.3, 1.0, 0.9)),
+    st.just((0.1, -0.4, 0.0, 1.2)),
 )
 
 
@@ -91,6 +93,19 @@ def test_temperature_softens_and_shrinkage_mixes_in_the_prior() -> None:
     np.testing.assert_allclose(Decoder("calibrated", 1.0, 0.5, PRIOR).decode(p), [0.5, 0.15, 0.15, 0.2])
 
 
+def test_slopes_and_offsets_are_those_of_the_logarithms() -> None:
+    p = np.array([[[0.5]], [[0.3]], [[0.2]], [[0.0]]])
+    decoder = Decoder("loglinear", slopes=(2.0, 1.0, 1.0, 1.0), offsets=(0.0, float(np.log(2)), 0.0, 0.0))
+    np.testing.assert_allclose(decoder.decode(p), np.array([0.25, 0.6, 0.2, 0]) / 1.05, atol=2e-6)
+    same = Decoder("loglinear", slopes=(1.0,) * 4, offsets=(0.0,) * 4)
+    np.testing.assert_allclose(same.decode(p), p[:, 0, 0], atol=2e-6)
+
+
+def test_a_decoder_of_an_older_model_file_is_read() -> None:
+    older = {"kind": "calibrated", "temperature": 1.1, "shrinkage": 0.01, "prior": list(PRIOR)}
+    assert Decoder.from_dict(older) == Decoder("calibrated", 1.1, 0.01, PRIOR)
+
+
 @given(decoders)
 def test_a_decoder_survives_json(decoder: Decoder) -> None:
     assert Decoder.from_dict(decoder.to_dict()) == decoder
@@ -102,8 +117,10 @@ def test_override() -> None:
     assert override(trained, "mean").kind == "mean"
     assert override(override(trained, "counts"), "calibrated") == trained
     with pytest.raises(
-        LandcoverError, match="--decoder: is 'vote'; expected one of counts, mean, calibrated"
+        LandcoverError, match="--decoder: is 'vote'; expected one of counts, mean, calibrated, loglinear"
     ):
         override(trained, "vote")
     with pytest.raises(LandcoverError, match="has no parameters for"):
         override(Decoder("mean"), "calibrated")
+    with pytest.raises(LandcoverError, match=r"has no parameters for.*decoder = \"loglinear\""):
+        override(trained, "loglinear")

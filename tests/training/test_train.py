@@ -58,6 +58,22 @@ def test_the_run_folder_holds_its_contract(small_chips: Path, recipe: Path, tmp_
     landcover.predict(small_chips, tmp_path / "predicted", model=run.model, part="val")
 
 
+def test_a_log_linear_decoder_is_fitted_where_the_recipe_asks_for_it(
+    small_chips: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(tmp_path / "recipe.toml", 2, '[decoder]\nkind = "loglinear"\n')
+    run = landcover.train(recipe, small_chips, tmp_path / "run")
+    decoder = read_model(run.model)[1].decoder
+    assert decoder.kind == "loglinear"
+    assert len(decoder.slopes) == len(decoder.offsets) == 8
+    assert np.isfinite(run.scores["kl_loglinear"])
+    assert run.scores["kl_loglinear"] != run.scores["kl_mean"]
+    found = landcover.predict(small_chips, tmp_path / "out", model=run.model, part="val", precision="float32")
+    true = read_shares(small_chips / "train_labels.csv").loc[found.shares.index]
+    assert score(found.shares, true).kl == pytest.approx(run.scores["kl_loglinear"], rel=1e-3)
+    assert "loglinear" in (run.folder / "card.md").read_text()
+
+
 @pytest.mark.parametrize("kind", ["atrous", "benchmark", "fcdensenet"])
 def test_other_networks_train_and_export(small_chips: Path, tmp_path: Path, kind: str) -> None:
     recipe = tmp_path / "recipe.toml"

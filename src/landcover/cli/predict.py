@@ -21,7 +21,7 @@ def command(
     scale: Annotated[float, typer.Option(help="Reflectance × 10,000 is raw × SCALE + OFFSET.")] = 1.0,
     offset: Annotated[float, typer.Option(help="-1000 for Sentinel-2 baseline 04.00 or later.")] = 0.0,
     decoder: Annotated[
-        str | None, typer.Option(help="counts, mean or calibrated, instead of the model's.")
+        str | None, typer.Option(help="counts, mean, calibrated or loglinear, instead of the model's.")
     ] = None,
     precision: Annotated[
         str, typer.Option(help="bf16, float32, int8, or auto: bf16 where that is faster.")
@@ -32,6 +32,9 @@ def command(
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Keep probability layers.")] = False,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Keep a layer of the highest probability.")
+    ] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over the 8 turned images: 8 times the time.")
     ] = False,
     remote: Annotated[bool, typer.Option("--remote", help="Allow inputs at https:// and s3://.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what OUT holds.")] = False,
@@ -65,6 +68,7 @@ def command(
         overlap=overlap,
         probabilities=probabilities,
         confidence=confidence,
+        tta=tta,
         remote=remote,
         overwrite=overwrite,
         resume=resume,

@@ -27,7 +27,7 @@ def compute_on_cluster(
 
     Parameters
     ----------
-    engine : extended by `layers`; its precision is that of all workers
+    engine : extended by `layers`; its precision and turns are those of all workers
     address : of a running cluster, such as ray://head:10001; None starts workers on this machine
 
     Raises
@@ -52,7 +52,8 @@ def compute_on_cluster(
     number = max(1, int(resources().get("CPU", 1)) // threads)
     model = ray.put(engine.path.read_bytes())
     kind: Any = ray.remote(num_cpus=threads, max_restarts=-1, max_task_retries=-1)(_Worker)
-    workers = [kind.remote(model, engine.path.name, engine.precision, threads, layers) for _ in range(number)]
+    settings = (engine.path.name, engine.precision, threads, engine.tta)
+    workers = [kind.remote(model, *settings, layers) for _ in range(number)]
     under_way: deque[Any] = deque()
     for count, task in enumerate(tasks):
         if len(under_way) == number * IN_FLIGHT:
@@ -65,11 +66,13 @@ def compute_on_cluster(
 class _Worker:
     """A process that holds the model."""
 
-    def __init__(self, model: bytes, name: str, precision: Precision, threads: int, layers: Layers) -> None:
+    def __init__(
+        self, model: bytes, name: str, precision: Precision, threads: int, tta: bool, layers: Layers
+    ) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(model)
-            self._engine = Engine(path, precision, Resources(threads, 1))
+            self._engine = Engine(path, precision, Resources(threads, 1), tta)
         self._engine.extend(layers.extend)
         self._layers = layers
 

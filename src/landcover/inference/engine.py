@@ -15,6 +15,7 @@ import numpy.typing as npt
 from landcover.errors import LandcoverError
 from landcover.inference.modelfile import Card, read_model
 from landcover.inference.processor import gains_from_bf16
+from landcover.inference.turns import symmetric
 
 LARGE = 512 * 512  # px: windows from here on keep several threads busy
 THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 640 px
@@ -57,12 +58,13 @@ class Engine:
         quantised copy beside the file, `<name>.int8.onnx`, if the file is not quantised itself; what is not
         quantised in it is float32
     resources : threads and streams
+    tta : give the mean over the eight turned images (`symmetric`)
 
     Attributes
     ----------
     path : of the file in use
     card : the model's metadata
-    precision : the one in use
+    precision, tta : those in use
 
     Raises
     ------
@@ -72,10 +74,16 @@ class Engine:
     card: Card
     precision: Precision
 
-    def __init__(self, path: Path, precision: Precision = "auto", resources: Resources | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        precision: Precision = "auto",
+        resources: Resources | None = None,
+        tta: bool = False,
+    ) -> None:
         import openvino
 
-        self.resources = resources or Resources()
+        self.resources, self.tta = resources or Resources(), tta
         self._core = openvino.Core()
         able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision not in PRECISIONS:
@@ -162,6 +170,7 @@ class Engine:
                 del self._compiled[next(iter(self._compiled))]
             model = self._model.clone()
             model.reshape([1, len(self.card.bands), *shape])
+            model = symmetric(model) if self.tta else model
             settings: dict[str, Any] = {
                 "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
                 "PERFORMANCE_HINT": "THROUGHPUT",

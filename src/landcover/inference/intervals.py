@@ -18,7 +18,7 @@ BOUNDS = ("low", "high", "joint_low", "joint_high")
 UNKNOWN = "no error of this class was seen in calibration"
 
 
-def interval_table(found: Sequence[Found], decoder: Decoder, card: Card) -> pd.DataFrame:
+def interval_table(found: Sequence[Found], decoder: Decoder, card: Card, tta: bool = False) -> pd.DataFrame:
     """Intervals of the shares of images, or why there are none.
 
     Parameters
@@ -26,6 +26,7 @@ def interval_table(found: Sequence[Found], decoder: Decoder, card: Card) -> pd.D
     found : what prediction found in each image
     decoder : that the shares were made with
     card : of the model
+    tta : the shares come from turned images too, which calibration has not seen
 
     Returns
     -------
@@ -33,17 +34,18 @@ def interval_table(found: Sequence[Found], decoder: Decoder, card: Card) -> pd.D
         distributions.csv), low and high (each class by itself), joint_low and joint_high (all classes at
         once), and note: why there is no interval, else empty
     """
-    return pd.concat([_of_image(f, decoder, card) for f in found], ignore_index=True)
+    return pd.concat([_of_image(f, decoder, card, tta) for f in found], ignore_index=True)
 
 
-def _of_image(found: Found, decoder: Decoder, card: Card) -> pd.DataFrame:
+def _of_image(found: Found, decoder: Decoder, card: Card, tta: bool) -> pd.DataFrame:
     seen = found.tally.pixels - found.tally.no_data
     shares = decoder.shares(found.tally.sums[0])
     names = {c.code: c.name for c in card.legend.classes}
     table = pd.DataFrame({"sample_id": found.plan.id, "class": [names[c] for c in card.classes]})
     table["share"] = shares * seen / found.tally.pixels
     table[list(BOUNDS)] = np.nan
-    table["note"] = note = why_none(card.conformal, decoder, seen, found.familiar)
+    note = why_none(card.conformal, decoder, seen, found.familiar, tta)
+    table["note"] = note
     if card.conformal and not note:
         intervals = intervals_for(shares[None], [seen], card.conformal)
         for name in BOUNDS:
@@ -52,7 +54,7 @@ def _of_image(found: Found, decoder: Decoder, card: Card) -> pd.DataFrame:
     return table
 
 
-def why_none(conformal: Conformal | None, decoder: Decoder, pixels: float, familiar: bool) -> str:
+def why_none(conformal: Conformal | None, decoder: Decoder, pixels: float, familiar: bool, tta: bool) -> str:
     """Why an image of so many pixels with data has no interval; empty when it has.
 
     Parameters
@@ -63,6 +65,8 @@ def why_none(conformal: Conformal | None, decoder: Decoder, pixels: float, famil
         return "the model file has no calibrated intervals"
     if decoder != conformal.decoder:
         return f"calibrated for the decoder {conformal.decoder.kind} of the model file alone"
+    if tta:
+        return "calibrated for predictions without --tta"
     if conformal.size_class(pixels) is None:
         sides = [size.side for size in conformal.sizes]
         return f"they are calibrated for images of {sides[0]} to {sides[-1]} px a side, without gaps"

@@ -83,7 +83,8 @@ def scene_item(
         "title": f"Land cover of {scene.plan.id}",
         "processing:level": "L4",
         "processing:lineage": f"Land cover of every pixel of {facts['input']} (SHA-256 {facts['sha256']}), "
-        f"predicted by {record['model']['file']} (SHA-256 {record['model']['sha256']}).",
+        f"predicted by {record['model']['file']} (SHA-256 {record['model']['sha256']})"
+        + (", averaged over the eight turned and mirrored images." if record["options"]["tta"] else "."),
         "processing:software": {"landcover": record["landcover"], **record["versions"]},
         "processing:expression": {"format": "stac-mlm", "expression": f"./{model['id']}.json"},
         "landcover:options": record["options"],

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE, to_bytes
 from landcover.inference.modelfile import Card
-from landcover.shares.decode import Decoder
+from landcover.shares.decode import SMALLEST, Decoder
 
 BLOCK = 32  # px; the sides of windows are multiples of it
 Bytes = npt.NDArray[np.uint8]
@@ -107,6 +107,13 @@ class Layers:
             tiny = np.finfo(np.float32).tiny
             scores = ops.log(ops.maximum(p, tiny))
             decoded = ops.softmax(ops.multiply(scores, np.float32(1 / self.decoder.temperature)), 1)
+        elif self.decoder.kind == "loglinear" and self.decoder.slopes:
+            slopes, offsets = (
+                np.array(values, np.float32).reshape(1, -1, 1, 1)
+                for values in (self.decoder.slopes, self.decoder.offsets)
+            )
+            scores = ops.log(ops.maximum(p, np.float32(SMALLEST)))
+            decoded = ops.softmax(ops.add(ops.multiply(scores, slopes), offsets), 1)
         else:
             decoded = p
         counted = ops.multiply(decoded, ops.convert(counts, "f32"))

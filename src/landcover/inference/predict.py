@@ -93,6 +93,7 @@ def predict(
     overlap: int | None = None,
     probabilities: bool = False,
     confidence: bool = False,
+    tta: bool = False,
     remote: bool = False,
     overwrite: bool = False,
     resume: bool = False,
@@ -115,13 +116,14 @@ def predict(
     model : model file; None takes the model in the box
     bands : which bands of the images stand for the model's, by name or number; None finds them
     scale, offset : the model's numbers, reflectance × 10,000, are `raw × scale + offset`; products say theirs
-    decoder : `counts`, `mean` or `calibrated`, instead of the model's
+    decoder : `counts`, `mean`, `calibrated` or `loglinear`, instead of the model's
     precision : `bf16`, `float32`, `int8` (the quantised copy beside the model file) or `auto`, which is bf16
         where the processor gains from it
     part : only this part of the splits.csv of chips folders
     window, overlap : px, instead of the model's (when resuming: of what was begun); they change the map
     probabilities : keep a layer of probabilities for each image
     confidence : keep a layer of the highest probability for each image
+    tta : average the probabilities over the eight turned and mirrored images (test-time augmentation)
     remote : allow inputs on the network: `https://…`, `s3://bucket/key`, `/vsis3/bucket/key`
     overwrite : replace what `out` holds
     resume : go on where a killed run stopped
@@ -137,7 +139,8 @@ def predict(
     """
     if engine not in get_args(Where):
         raise LandcoverError("--engine", f"is {engine!r}", "local or ray", "mend it")
-    loaded = Engine(Path(model) if model is not None else box_model(), precision, Resources(threads, streams))
+    path = Path(model) if model is not None else box_model()
+    loaded = Engine(path, precision, Resources(threads, streams), tta)
     card, out = loaded.card, Path(out)
     layers = Layers.of(card, override(card.decoder, decoder), probabilities, confidence)
     loaded.extend(layers.extend)
@@ -159,6 +162,7 @@ def predict(
             "precision": loaded.precision,
             "window": size,
             "overlap": lap,
+            "tta": tta,
         }
         record: dict[str, Any] = {
             "landcover": __version__,
@@ -189,7 +193,7 @@ def predict(
         )
         if len(areas):
             write_areas(stage / "areas.csv", areas)
-        intervals = interval_table(found, layers.decoder, card)
+        intervals = interval_table(found, layers.decoder, card, tta)
         if intervals["low"].notna().any():
             write_intervals(stage / "intervals.csv", intervals)
         warnings = [f"{f.plan.id}: {text}" for f in found for text in f.warnings]

@@ -108,6 +108,9 @@ DECODERS = {
     "calibrated": "The probabilities of all pixels, softened or sharpened as validation chips asked for, are"
     " averaged, so that a class that is a little likely everywhere counts too; shares and map can therefore"
     " differ.",
+    "loglinear": "The probabilities of all pixels, corrected class by class as labelled chips asked for, are"
+    " averaged, so that a class that is a little likely everywhere counts too; shares and map can therefore"
+    " differ.",
 }
 
 
@@ -183,7 +186,8 @@ def _made(record: Mapping[str, Any]) -> str:
     return (
         f"Model {record['model']['file']} (SHA-256 {record['model']['sha256'][:16]}…), "
         f"computed in {options['precision']} by OpenVINO {record['versions']['openvino']}, "
-        f"windows of {options['window']} px that overlap by {options['overlap']} px. "
+        + ("averaged over the eight turned and mirrored images, " if options["tta"] else "")
+        + f"windows of {options['window']} px that overlap by {options['overlap']} px. "
         f"Numbers read as raw × {options['scale']:g} + {options['offset']:g}.\n\n"
         "predict.json holds all settings and the hash of every input; distributions.csv holds the shares."
     )

@@ -6,17 +6,18 @@ Every decoder sums something over pixels, so that a scene of any size is decoded
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from landcover.errors import LandcoverError
 
-Kind = Literal["counts", "mean", "calibrated"]
+Kind = Literal["counts", "mean", "calibrated", "loglinear"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Floats = npt.NDArray[np.float64]
+SMALLEST = 1e-6  # probability whose logarithm is taken
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class Decoder:
     kind : `counts` gives each pixel to its most probable class and counts (the talk's way); `mean` averages
         the probabilities; `calibrated` averages the probabilities p^(1/temperature), made to sum to 1 again
         (temperature scaling, Guo et al. 2017), then mixes in the prior: (1 − shrinkage) · mean +
-        shrinkage · prior
+        shrinkage · prior; `loglinear` averages p^slope · e^offset, made to sum to 1 again, with a slope and
+        an offset for each class (see `loglinear`)
     temperature : above 1 softens the probabilities
     shrinkage : weight of the prior, 0 to 1
     prior : shares of the classes where the decoder was fitted
+    slopes, offsets : of the classes; none leave the probabilities as they are
 
     Examples
     --------
@@ -44,6 +47,8 @@ class Decoder:
     temperature: float = 1.0
     shrinkage: float = 0.0
     prior: tuple[float, ...] = ()
+    slopes: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
 
     def pixel_sums(
         self,
@@ -80,6 +85,8 @@ class Decoder:
         if self.kind == "calibrated" and self.temperature != 1:
             p = np.maximum(p, np.finfo(np.float32).tiny) ** np.float32(1 / self.temperature)
             p /= p.sum(axis=0)
+        if self.kind == "loglinear" and self.slopes:
+            p = loglinear(p, np.array(self.slopes), np.array(self.offsets))
         winners = p.argmax(axis=0) if self.kind == "counts" else None
 
         def total(weight: Floats | None) -> Floats:
@@ -121,20 +128,46 @@ class Decoder:
             temperature=float(data["temperature"]),
             shrinkage=float(data["shrinkage"]),
             prior=tuple(float(v) for v in data["prior"]),
+            slopes=tuple(float(v) for v in data.get("slopes", ())),
+            offsets=tuple(float(v) for v in data.get("offsets", ())),
         )
 
 
+def loglinear(p: npt.NDArray[Any], slopes: Floats, offsets: Floats) -> npt.NDArray[np.float32]:
+    """Probabilities p^slope · e^offset of each class, made to sum to 1 again.
+
+    Dirichlet calibration (Kull et al. 2019) with a diagonal matrix.
+
+    Parameters
+    ----------
+    p : … × classes × pixels
+    slopes, offsets : a number for each class
+
+    Examples
+    --------
+    >>> loglinear(np.array([[0.5], [0.5]]), np.ones(2), np.log([1.0, 3.0]))
+    array([[0.25],
+           [0.75]], dtype=float32)
+    """
+    z = np.log(np.maximum(p, SMALLEST), dtype=np.float32)
+    z = z * slopes.astype(np.float32)[:, None] + offsets.astype(np.float32)[:, None]
+    q: npt.NDArray[np.float32] = np.exp(z - z.max(axis=-2, keepdims=True))
+    q /= q.sum(axis=-2, keepdims=True)
+    return q
+
+
 def override(trained: Decoder, kind: str | None) -> Decoder:
-    """The model's decoder, or another kind; `calibrated` is only there if the model has its parameters."""
+    """The model's decoder, or another kind; `calibrated` and `loglinear` only if the model has parameters."""
     if kind is None or kind == trained.kind:
         return trained
     if kind not in KINDS:
         raise LandcoverError("--decoder", f"is {kind!r}", f"one of {', '.join(KINDS)}", "mend it")
-    if kind == "calibrated" and not trained.prior:
+    known: dict[str, tuple[float, ...]] = {"calibrated": trained.prior, "loglinear": trained.slopes}
+    if kind in known and not known[kind]:
         raise LandcoverError(
             "--decoder",
-            "is 'calibrated', which this model has no parameters for",
+            f"is {kind!r}, which this model has no parameters for",
             "counts or mean",
-            'choose one of these, or train with decoder = "calibrated"',
+            f'choose one of these, or train with decoder = "{kind}"',
         )
-    return Decoder(kind, trained.temperature, trained.shrinkage, trained.prior)
+    return replace(trained, kind=cast(Kind, kind))

@@ -114,6 +114,7 @@ def finish(
         "start": _about(start) if start is not None else None,
     }
     write_text(folder / "run.json", json.dumps(facts, indent=1) + "\n")
+    slopes, offsets = card.decoder.slopes, card.decoder.offsets
     lines = [
         "# Model card",
         "",
@@ -123,7 +124,8 @@ def finish(
         + (f" by the KL of {len(validation.ids)} validation chips" if validation else ""),
         *([f"- Started from weights of SHA-256 {hash_of(start)}"] if start else []),
         f"- Decoder: {card.decoder.kind}, temperature {card.decoder.temperature:.3f}, "
-        f"shrinkage {card.decoder.shrinkage:.2g}",
+        f"shrinkage {card.decoder.shrinkage:.2g}"
+        + "".join(f", {a:.2f} ln p {b:+.2f}" for a, b in zip(slopes, offsets, strict=True)),
         *(f"- Validation, {name}: {value:.5f}" for name, value in card.scores.items()),
         "- Intervals of shares: " + (card.conformal.describe() if card.conformal else "none"),
         f"- Never seen in training: {_never_seen(training, card)}",

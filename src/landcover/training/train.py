@@ -29,6 +29,7 @@ from landcover.report.figures import curves
 from landcover.report.page import write_svg
 from landcover.shares.calibrate import fit_calibrated
 from landcover.shares.decode import KINDS, Decoder
+from landcover.shares.loglinear import fit_loglinear
 from landcover.shares.score import kl_terms
 from landcover.training import checkpoint, loop
 from landcover.training.data import (
@@ -66,8 +67,9 @@ class Run:
     folder : the run folder (docs/data-formats.md)
     model : its model file; None for a forest
     history : one row an epoch
-    scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`), of the
-        int8 copy by the model's decoder (`kl_int8`), and overall accuracy; empty without validation chips
+    scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`, and
+        `kl_loglinear` where the recipe asks for it), of the int8 copy by the model's decoder (`kl_int8`), and
+        overall accuracy; empty without validation chips
     warnings : a line for each tracker that failed
     """
 
@@ -342,13 +344,24 @@ def _decoder(
     valid = validation.targets != IGNORED
     keep = valid.any(axis=(1, 2))
     fitted = fit_calibrated(list(p[keep]), list(valid[keep]), validation.shares[keep], prior / prior.sum())
-    scores: dict[str, float] = {}
-    for kind in KINDS:
-        decoder = Decoder(kind, fitted.temperature, fitted.shrinkage, fitted.prior)
-        scores[f"kl_{kind}"] = _kl(decoder, p, validation)
+    kinds = [kind for kind in KINDS if kind != "loglinear"]
+    if settings.decoder.kind == "loglinear":
+        both = _loglinear(segmenter, training, validation)
+        fitted, kinds = replace(fitted, slopes=both.slopes, offsets=both.offsets), list(KINDS)
+    scores = {f"kl_{kind}": _kl(replace(fitted, kind=kind), p, validation) for kind in kinds}
     right = p.argmax(axis=1) == validation.targets
     scores["overall_accuracy"] = float(right[valid].mean())
-    return Decoder(settings.decoder.kind, fitted.temperature, fitted.shrinkage, fitted.prior), scores
+    return replace(fitted, kind=settings.decoder.kind), scores
+
+
+def _loglinear(segmenter: Segmenter, *parts: Chips) -> Decoder:
+    """The log-linear decoder of the labelled chips of training and validation."""
+    labelled = [(chips.targets != IGNORED).any(axis=(1, 2)) for chips in parts]
+    chosen = [(c, i) for c, known in zip(parts, labelled, strict=True) for i in np.flatnonzero(known)]
+    p = (loop.probabilities(segmenter, replace(c, images=c.images[i : i + 1]))[0] for c, i in chosen)
+    valid = (c.targets[i] != IGNORED for c, i in chosen)
+    true = np.concatenate([c.shares[known] for c, known in zip(parts, labelled, strict=True)])
+    return fit_loglinear(p, valid, true)
 
 
 def _kl(decoder: Decoder, p: npt.NDArray[np.float32], chips: Chips) -> float:

@@ -31,6 +31,7 @@ def prediction(folder: Path, familiar: bool = True, **changed: Any) -> Path:
         "images": [{"sample_id": "a", "novelty": {"familiar": familiar}}],
         "legend": S2GLC.to_dict(),
         "conformal": KNOWN.to_dict(),
+        "options": {"tta": False},
     }
     (folder / "predict.json").write_text(json.dumps(record | changed))
     return folder / "probabilities" / "a.tif"
@@ -58,6 +59,8 @@ def test_a_territory_without_data_has_none(tmp_path: Path) -> None:
         ({"conformal": None}, "no calibrated intervals"),
         ({"images": []}, "no calibrated intervals"),
         ({"conformal": {**KNOWN.to_dict(), "decoder": Decoder("counts").to_dict()}}, "not the mean"),
+        ({"conformal": {**KNOWN.to_dict(), "decoder": Decoder("loglinear").to_dict()}}, "not the mean"),
+        ({"options": {"tta": True}}, "without --tta"),
     ],
 )
 def test_the_reason_is_told(tmp_path: Path, changed: dict[str, Any], reason: str) -> None:

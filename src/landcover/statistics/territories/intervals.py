@@ -65,11 +65,14 @@ def _known(layer: Path) -> tuple[Conformal | None, list[str], str]:
     if not image["novelty"].get("familiar"):
         return None, [], "the image looks unlike the training images"
     known = Conformal.from_dict(made["conformal"])
-    if known.decoder.kind == "counts" or (known.decoder.kind == "calibrated" and not _is_mean(known.decoder)):
+    if made["options"].get("tta"):
+        return None, [], "they are calibrated for predictions without --tta"
+    if not _is_mean(known.decoder):
         return None, [], "they are calibrated for a decoder that is not the mean of probabilities"
     labels = [c["name"] for c in made["legend"]["classes"] if c.get("is_label", True)]
     return known, labels, ""
 
 
 def _is_mean(decoder: Decoder) -> bool:
-    return decoder.temperature == 1 and decoder.shrinkage == 0
+    plain = decoder.temperature == 1 and decoder.shrinkage == 0
+    return decoder.kind == "mean" or (decoder.kind == "calibrated" and plain)
