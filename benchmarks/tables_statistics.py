@@ -194,17 +194,18 @@ def conformal_places() -> str:
     found, body = read("conformal"), []
     local = found["elsewhere_local"]["conformal"]
     bounds = {str(s["side"]): s["joint"] for s in found["bounds"]["sizes"]}
-    there = {str(s["side"]): s["joint"] for s in found["bounds_elsewhere"]["sizes"]}
+    known_there = found["bounds_elsewhere"] or {"sizes": []}
+    there = {str(s["side"]): s["joint"] for s in known_there["sizes"]}
     for side, test in found["test"].items():
-        other, own = found["elsewhere"][side], local[side]
+        other, own = found["elsewhere"][side], local.get(side)
         body.append(
             [
                 side,
                 *(f"{c['coverage']:.1%}, {c['joint']:.1%} ({c['windows']})" for c in (test, other)),
-                f"{own['coverage']:.1%}, {own['joint']:.1%}",
+                f"{own['coverage']:.1%}, {own['joint']:.1%}" if own else "too few blocks",
                 f"{other['width']:.3f}",
-                f"{own['width']:.3f}",
-                f"{there[side] / bounds[side]:.1f}",
+                f"{own['width']:.3f}" if own else "",
+                f"{there[side] / bounds[side]:.1f}" if side in there else "",
             ]
         )
     header = [
@@ -216,10 +217,10 @@ def conformal_places() -> str:
         f"{n['windows']} that look {name}: {n['coverage']:.1%} each class, {n['joint']:.1%} all at once"
         for name, n in novel.items()
     )
-    blocks = local["256"]["blocks"]
+    drawn = f" Calibrated there: mean of {local['256']['blocks']:.0f} blocks of 256 px." if local else ""
     return rows(header, body) + (
-        f"\n\nEach cell: each class by itself, all classes at once. Whole chips of 256 px elsewhere, {told}. "
-        f"Calibrated there: mean of {blocks:.0f} blocks of 256 px."
+        f"\n\nEach cell: each class by itself, all classes at once. Whole chips of 256 px elsewhere, {told}."
+        + drawn
     )
 
 
@@ -235,15 +236,22 @@ def conformal_communes() -> str:
             cells.append(text if held else f"**{text}**")
         body.append([c["name"], f"{c['pixels']:,}", *cells])
     for way, name in (("box", "held, calibrated on val"), ("local", "held, calibrated there")):
+        if not found[way]:
+            continue
         body.append([name, "", *(f"{found[way]['per_class'][n]:.0%}" for n in classes)])
     sides = [s["side"] for s in read("conformal")["bounds"]["sizes"]]
     box, local = found["box"], found["local"]
+    own = (
+        f", and {local['coverage']:.0%} ({local['joint']:.0%}) with bounds calibrated on the chips of "
+        f"ain_west that share no pixel with the commune; mean widths {box['width']:.3f} and "
+        f"{local['width']:.3f}"
+        if local
+        else f"; mean width {box['width']:.3f}"
+    )
     return rows(["commune", "px", *classes], body) + (
         f"\n\nBold: the interval misses the mask. Over all classes {box['coverage']:.0%} held (all at once "
-        f"{box['joint']:.0%}) with the bounds of the box, and {local['coverage']:.0%} "
-        f"({local['joint']:.0%}) with bounds calibrated on the chips of ain_west that share no pixel with "
-        f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} "
-        f"communes with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
+        f"{box['joint']:.0%}) with the bounds of the box{own}. {found['too_large']} communes with more than "
+        f"{sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
         f"{sides[0]}² have no interval."
     )
 
