@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -114,6 +115,30 @@ def areas() -> str:
         f"of {found['hectares']:,.0f} ha of which the map has {found['overall_accuracy']:.1%} right. "
         f"Measured at commit {found['commit']}."
     )
+
+
+def areas_corrected() -> str:
+    """Producer's accuracies as published and bias-corrected; empty for results without the latter."""
+    designs, body = read("areas")["designs"], []
+    for design, result in designs.items():
+        plain, corrected = (result["figures"].get(f, []) for f in ("producers", "producers corrected"))
+        for p, c in zip(plain, corrected, strict=False):
+            if round(p["expected_points"]) >= 30:
+                body.append(
+                    [
+                        f"{design} ({sum(result['points']):,})",
+                        p["class"],
+                        f"{p['expected_points']:.0f}",
+                        *(f"{r['bias_in_standard_errors']:+.1f}" for r in (p, c)),
+                        *(f"{r['spread']:.4f}" for r in (p, c)),
+                        *(f"{r['coverage']:.1%}" for r in (p, c)),
+                    ]
+                )
+    header = [
+        "strata (points)", "class", "points expected", "bias", "bias, corrected", "spread",
+        "spread, corrected", "in the interval", "in the interval around the corrected",
+    ]  # fmt: skip
+    return rows(header, body) if body else ""
 
 
 def territory_areas() -> str:
@@ -280,11 +305,11 @@ def change_trials() -> str:
     """Joint intervals of net change where nothing, or something known, changed."""
     found, body = read("change"), []
     places = {"ain": "Ain", "": "south and north"}
-    for injected in (False, True):
+    for side in sorted({_injected(found, t) for t in found["trials"]}):
         for begin, place in places.items():
             chosen = [
                 t for t in found["trials"]
-                if t["injected"] == injected and t["pair"].startswith("ain") == (begin == "ain")
+                if _injected(found, t) == side and t["pair"].startswith("ain") == (begin == "ain")
             ]  # fmt: skip
             if not chosen:
                 continue
@@ -296,7 +321,7 @@ def change_trials() -> str:
             )
             body.append(
                 [
-                    "injected" if injected else "none",
+                    f"injected, {side} px" if side else "none",
                     place,
                     str(len(chosen)),
                     f"{sum(t['covered'] for t in chosen) / len(chosen):.1%}",
@@ -314,10 +339,46 @@ def change_trials() -> str:
     ]  # fmt: skip
     return rows(header, body) + (
         f"\n\nStandard deviations: gain {p['gain']:.0%}, offset {p['offset_dn']:.0f} DN, noise "
-        f"{p['noise_dn']:.0f} DN. Injected squares are {found['injected_px']} px wide. The columns from "
+        f"{p['noise_dn']:.0f} DN. Injected squares have the side that is told. The columns from "
         "“pixels that differ” to the half-width are medians over trials, the half-width of the median class. "
         f"Measured at commit {found['commit']}."
     )
+
+
+def change_power() -> str:
+    """How often an interval tells an injected change from 0, by its size in minimum detectable changes."""
+    found, body = read("change"), []
+    classes = [
+        (abs(c["true_ha"]) / c["detectable_ha"], c)
+        for t in found["trials"]
+        if _injected(found, t)
+        for c in t["classes"].values()
+        if c["true_ha"]
+    ]
+    limits = (0, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, float("inf"))
+    for least, most in pairwise(limits):
+        there = [c for size, c in classes if least <= size < most]
+        if there:
+            told = sum(c["low_ha"] > 0 if c["true_ha"] > 0 else c["high_ha"] < 0 for c in there)
+            held = sum(c["low_ha"] <= c["true_ha"] <= c["high_ha"] for c in there)
+            body.append(
+                [
+                    f"{least:g} to {most:g}" if most < limits[-1] else f"{least:g} and more",
+                    str(len(there)),
+                    f"{told / len(there):.0%}",
+                    f"{held / len(there):.0%}",
+                ]
+            )
+    header = ["true net change / minimum detectable change", "classes of trials", "told from 0", "held"]
+    return rows(header, body) + (
+        f"\n\nThe largest change is {max(size for size, _ in classes):.2f} of its minimum detectable size."
+    )
+
+
+def _injected(found: Any, trial: Any) -> int:
+    """The side of the square that was injected, px; 0 for none."""
+    side: int = trial["injected_px"] if "injected_px" in trial else found["injected_px"] * trial["injected"]
+    return side
 
 
 def change_boadella() -> str:
