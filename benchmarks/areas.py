@@ -113,6 +113,7 @@ def simulate(w: World, strata: Any, points: Any, post: bool, many: int, territor
         "area": (reference, expected[0]),
         "users": (right / mapped, expected[1]),
         "producers": (right / reference, expected[0]),
+        "producers corrected": (right / reference, expected[0]),
         "overall": (np.array([right.sum() / reference.sum()]), np.array([points.sum()])),
     }
     tallies = {k: Tally(v) for k, (v, _) in truth.items()} | {
@@ -128,6 +129,7 @@ def simulate(w: World, strata: Any, points: Any, post: bool, many: int, territor
         for name, share, error, n in (
             ("users", found.users, found.users_se, found.map_points),
             ("producers", found.producers, found.producers_se, found.reference_points),
+            ("producers corrected", found.producers_corrected, found.producers_se, found.reference_points),
             ("overall", found.overall[:, None], found.overall_se[:, None], np.array([points.sum()])),
         ):
             tallies[name].add(share, *accuracy_interval(share, error, n))
@@ -255,7 +257,7 @@ def main(mask: Path, image: Path, zones: Path, result: Path, many: int) -> None:
             for row in rows:
                 bias = row["bias_in_standard_errors"]
                 print(
-                    f"  {figure:<9} {row['class_']:<11} {row['expected_points']:>5.0f} points  "
+                    f"  {figure:<19} {row['class_']:<11} {row['expected_points']:>5.0f} points  "
                     f"bias {bias:+.1f} s.e.  coverage {row['coverage']:.4f}"
                 )
 

@@ -34,7 +34,8 @@ SIDE = 512
 COLUMNS = (12 * 192, 25 * 192)  # where the parts test begin, in south and north
 VERSIONS = 10  # noisy versions of each crop; two make a trial
 GAIN, OFFSET, NOISE = 0.02, 20.0, 20.0  # standard deviations: of a band's gain; DN of a band; DN of a pixel
-INJECTED, SQUARE = 5, 160  # injected changes of each crop with a mask; side, px
+SQUARES = (160, 288, 416)  # px: sides of injected changes
+INJECTED = 3  # of each side, in each crop with a mask
 HECTARES = 0.01  # of a pixel of 10 m; UTM's scale at the crops' grid changes it by 0.08 % at most
 BANDS = ("B02", "B03", "B04", "B08")
 Pixels = npt.NDArray[Any]
@@ -96,14 +97,14 @@ def write_versions(folder: Path) -> dict[str, Truth]:
         pixels = read(path, window)
         for version in range(VERSIONS):
             write_image(folder / f"{name}_{version}.tif", noisy(pixels, rng))
-        for version in range(INJECTED if name in masked else 0):
-            changed, truth = inject(name, rng)
-            write_image(folder / f"{name}_injected{version}.tif", noisy(changed, rng))
-            truths[f"{name}_injected{version}"] = truth
+        for version, square in enumerate(SQUARES * INJECTED if name in masked else ()):
+            changed, truth = inject(name, square, rng)
+            write_image(folder / f"{name}_injected{version}_{square}.tif", noisy(changed, rng))
+            truths[f"{name}_injected{version}_{square}"] = truth
     return truths
 
 
-def inject(name: str, rng: np.random.Generator) -> tuple[Pixels, Truth]:
+def inject(name: str, side: int, rng: np.random.Generator) -> tuple[Pixels, Truth]:
     """A crop with a square of another crop in it, and the hectares that each class truly gained by that.
 
     The scenes have gaps: of fifty draws, the one with most pixels that have a label before and after is
@@ -115,8 +116,8 @@ def inject(name: str, rng: np.random.Generator) -> tuple[Pixels, Truth]:
     most = 0
     for _ in range(50):
         there, new_codes = with_mask(str(rng.choice(others)))
-        corners = rng.integers(0, SIDE - SQUARE, (2, 2))
-        into, out_of = (tuple(slice(v, v + SQUARE) for v in corner) for corner in corners)
+        corners = rng.integers(0, SIDE - side, (2, 2))
+        into, out_of = (tuple(slice(v, v + side) for v in corner) for corner in corners)
         old, new = codes[into], new_codes[out_of]
         both = (old > 1) & (new > 1)
         if both.sum() > most:
@@ -138,7 +139,9 @@ def with_mask(name: str) -> tuple[Pixels, Pixels]:
 def trials(maps: Path, folders: dict[str, Path], out: Path, truths: dict[str, Truth]) -> list[dict[str, Any]]:
     """Two versions of one crop, compared: nothing changed, or what was injected."""
     pairs = [(f"{n}_{v}", f"{n}_{v + 1}") for n in crops() for v in range(0, VERSIONS, 2)]
-    pairs += [(f"{i.partition('_injected')[0]}_{int(i[-1])}", i) for i in truths]
+    for after in truths:
+        crop, _, rest = after.partition("_injected")
+        pairs.append((f"{crop}_{rest.partition('_')[0]}", after))
     found = []
     for before, after in pairs:
         evaluation = folders["elsewhere" if before.startswith("ain") else "val"]
@@ -154,7 +157,7 @@ def trials(maps: Path, folders: dict[str, Path], out: Path, truths: dict[str, Tr
         found.append(
             {
                 "pair": after,
-                "injected": after in truths,
+                "injected_px": int(after.rpartition("_")[2]) if after in truths else 0,
                 "covered": bool(((e["low_net_ha"] <= true) & (true <= e["high_net_ha"])).all()),
                 "same_error": float(e["same_error"].iloc[0]),
                 "differing_share": float(raw / compared),
@@ -236,7 +239,6 @@ def main(result: Path) -> None:
         truths = write_versions(folder / "images")
         landcover.predict(folder / "images", folder / "versions")
         record["perturbation"] = {"gain": GAIN, "offset_dn": OFFSET, "noise_dn": NOISE, "side_px": SIDE}
-        record["injected_px"] = SQUARE
         record["trials"] = trials(folder / "versions/maps", folders, folder / "change", truths)
     write_text(result, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 

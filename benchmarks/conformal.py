@@ -1,11 +1,14 @@
-"""Coverage and width of the intervals of shares: python benchmarks/conformal.py CHIPS DATA CACHE RESULT
+"""Coverage and width of the intervals of shares.
+
+    python benchmarks/conformal.py CHIPS DATA CACHE RESULT [MODEL]
 
 CHIPS is the challenge's chips folder with splits.csv, DATA the folder that holds challenge48/ and france/.
-CACHE (.npz) keeps the sums of the probabilities of all chips, so that the network runs once.
+CACHE (.npz) keeps the sums of the probabilities of all chips, so that the network runs once a model. MODEL is
+the one in the box unless named. Sizes that it has from fewer blocks than `blocks_needed` are skipped.
 
 1. Random splits of val and test into calibration and evaluation by spatial blocks; calibration chips that
    share pixels with an evaluated chip are dropped (the parts share none with train).
-2. The model in the box, calibrated on val, on test and on another place; there also calibrated on its chips.
+2. The model, calibrated on val, on test and on another place; there also calibrated on its chips.
 3. The communes of ain_west: shares that `predict` gives against those of the mask.
 """
 
@@ -16,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +31,20 @@ from rasterio.features import rasterize
 import landcover
 from landcover.chips.folder import ChipsFolder, open_chips, read_couples
 from landcover.chips.split import overlapping
-from landcover.files import write_text
+from landcover.files import sha256, write_text
 from landcover.imagery.write import PROBABILITY_SCALE
 from landcover.inference.engine import Engine
 from landcover.inference.modelfile import Card
 from landcover.inference.novelty import Sample, distances, likely_causes
-from landcover.shares.conformal import Conformal, Intervals, fit_conformal, intervals_for
+from landcover.shares.conformal import Conformal, Intervals, blocks_needed, fit_conformal, intervals_for
 from landcover.shares.score import spatial_blocks
 from landcover.shares.tiles import TILE, Tiles
 from landcover.statistics.zones import read_zones
 from landcover.weights import box_model
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-SIDES = (64, 128, 256, 320, 384)
 SPLITS = 240
-EVALUATED = 1 / 8  # of the spatial blocks of val and test
-EVALUATED_THERE = 1 / 4  # of those of the other place
+EVALUATED = 1 / 8  # of the spatial blocks, at each draw
 PIECE = 16  # px: what the naive bootstrap draws
 NORMAL_90 = 1.6448536269514722
 
@@ -56,7 +58,7 @@ class Ground:
     def take(self, chosen: Any) -> Ground:
         return Ground(self.tiles.take(chosen), self.spread.take(chosen), self.splits[chosen], self.card)
 
-    def fit(self, sides: Sequence[int] = SIDES) -> Conformal | None:
+    def fit(self, sides: Sequence[int]) -> Conformal | None:
         return fit_conformal(self.tiles, self.card.decoder, {}, sides=tuple(sides))
 
     def windows(self, side: int) -> tuple[Floats, Floats]:
@@ -78,11 +80,11 @@ class Ground:
         return intervals
 
 
-def load(chips: ChipsFolder, cache: Path) -> Ground:
+def load(chips: ChipsFolder, model: Path, cache: Path) -> Ground:
     """Predict all chips, or take what was kept."""
-    engine = Engine(box_model(), "float32")
+    engine, digest = Engine(model, "float32"), sha256(model)
     ids, classes = chips.couples, engine.card.classes
-    if not cache.exists():
+    if not cache.exists() or str(np.load(cache)["model"]) != digest:
         kept: dict[str, list[Floats]] = {"P": [], "Q": [], "T": []}
 
         def pieces(values: Any) -> Floats:
@@ -97,7 +99,7 @@ def load(chips: ChipsFolder, cache: Path) -> Ground:
                 kept["P"].append(pieces(p))
                 kept["Q"].append(pieces(p * p))
                 kept["T"].append(pieces(np.stack([mask == c for c in classes])))
-        np.savez(cache, ids=ids, **{key: np.stack(value) for key, value in kept.items()})
+        np.savez(cache, ids=ids, model=digest, **{key: np.stack(value) for key, value in kept.items()})
     with np.load(cache) as file:
         sums, squares, true, ids = file["P"], file["Q"], file["T"], [str(i) for i in file["ids"]]
     assert chips.splits is not None
@@ -149,26 +151,26 @@ class Count:
         }
 
 
-def random_splits(ground: Ground, part: float, draws: int) -> dict[str, Any]:
+def random_splits(ground: Ground, sides: Sequence[int]) -> dict[str, Any]:
     """Draw spatial blocks of a grid that is shifted at random, calibrate on the other chips, count."""
     rng, size, splits = np.random.default_rng(0), 256, ground.splits.reset_index(drop=True)
     pairs = overlapping(splits, size)
     names = ground.card.legend.label_names
-    counts = {way: {side: Count(names) for side in SIDES} for way in ("conformal", "pixels", "pieces")}
+    counts = {way: {side: Count(names) for side in sides} for way in ("conformal", "pixels", "pieces")}
     seen = np.flatnonzero(ground.tiles.true.sum(axis=(0, 2, 3)))
-    used = dict.fromkeys(SIDES, 0)
-    for _ in range(draws):
+    used = dict.fromkeys(sides, 0)
+    for _ in range(SPLITS):
         shift = rng.integers(0, 768 // TILE, 2) * TILE
         moved = splits.assign(y0=splits["y0"] + shift[0], x0=splits["x0"] + shift[1])
         blocks = spatial_blocks(moved)
         assert blocks is not None
         known = np.unique(blocks)
-        drawn = rng.choice(known, max(1, round(part * len(known))), replace=False)
+        drawn = rng.choice(known, max(1, round(EVALUATED * len(known))), replace=False)
         chosen = np.isin(blocks.to_numpy(), drawn)
         touching = np.zeros(len(splits), bool)
         for one, other in ((0, 1), (1, 0)):
             touching[pairs[chosen[pairs[:, one]], other]] = True
-        fitted, evaluated = ground.take(~chosen & ~touching).fit(), ground.take(chosen)
+        fitted, evaluated = ground.take(~chosen & ~touching).fit(sides), ground.take(chosen)
         for bounds in fitted.sizes if fitted else ():
             predicted, true = evaluated.windows(bounds.side)
             if not len(true):
@@ -179,8 +181,8 @@ def random_splits(ground: Ground, part: float, draws: int) -> dict[str, Any]:
             for way, naive in zip(("pixels", "pieces"), evaluated.naive(bounds.side), strict=True):
                 counts[way][bounds.side].add(naive, true)
     return {
-        "draws": draws,
-        "evaluated": part,
+        "draws": SPLITS,
+        "evaluated": EVALUATED,
         "splits": used,
         **{way: {side: c.facts(seen) for side, c in by.items() if c.windows} for way, by in counts.items()},
     }
@@ -222,12 +224,12 @@ def by_novelty(known: Conformal, ground: Ground, chips: ChipsFolder) -> dict[str
     return facts
 
 
-def communes(data: Path, known: Conformal, there: Ground) -> dict[str, Any]:
+def communes(data: Path, model: Path, known: Conformal, there: Ground) -> dict[str, Any]:
     """Shares of the communes of ain_west by `predict` and by the mask, with two kinds of intervals."""
     scene, card = data / "challenge48" / "ain_west.tif", there.card
     zones = read_zones(data / "france" / "communes-01-ain.geojson")
     with tempfile.TemporaryDirectory() as folder:
-        landcover.predict(scene, Path(folder) / "out", precision="float32", probabilities=True)
+        landcover.predict(scene, Path(folder) / "out", model, precision="float32", probabilities=True)
         with rasterio.open(Path(folder) / "out" / "probabilities" / "ain_west.tif") as file:
             p = file.read().astype(np.float64) / PROBABILITY_SCALE
             transform, shape, crs = file.transform, file.shape, file.crs
@@ -251,7 +253,7 @@ def communes(data: Path, known: Conformal, there: Ground) -> dict[str, Any]:
         y, x = (np.flatnonzero((where == i + 1).any(axis=axis)) for axis in (1, 0))
         apart = (corners[:, 0] > y[-1]) | (corners[:, 0] + 256 <= y[0])
         apart |= (corners[:, 1] > x[-1]) | (corners[:, 1] + 256 <= x[0])
-        local = there.take(apart).fit()
+        local = there.take(apart).fit([size.side for size in known.sizes])
         row = {"code": zones["code"][i], "name": zones["name"][i], "pixels": pixels}
         for way, fitted in (("box", known), ("local", local)):
             if fitted is None or fitted.size_class(pixels) is None:
@@ -268,36 +270,39 @@ def communes(data: Path, known: Conformal, there: Ground) -> dict[str, Any]:
         row["mask"] = dict(zip(card.legend.label_names, true[0].round(4).tolist(), strict=True))
         rows.append(row)
     seen = [c for c, q in enumerate(known.sizes[0].quantiles) if q is not None]
-    return {"communes": rows, **sizes, **{way: count.facts(seen) for way, count in counts.items()}}
+    facts = {way: count.facts(seen) if count.windows else None for way, count in counts.items()}
+    return {"communes": rows, **sizes, **facts}
 
 
-def main(folder: Path, data: Path, cache: Path, result: Path) -> None:
+def main(folder: Path, data: Path, cache: Path, result: Path, model: Path | None = None) -> None:
     """Measure, and write the result file."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
     )
-    chips = open_chips(folder)
-    ground = load(chips, cache)
+    chips, model = open_chips(folder), model or box_model()
+    ground = load(chips, model, cache)
     known, part = ground.card.conformal, ground.splits["part"].to_numpy()
     assert known is not None
+    known = replace(known, sizes=tuple(s for s in known.sizes if s.blocks >= blocks_needed(known.level)))
+    sides = [size.side for size in known.sizes]
     there = ground.take(part == "elsewhere")
-    local = there.fit()
-    assert local is not None
+    local = there.fit(sides)
     found = {
         "commit": commit.stdout.strip(),
+        "blocks_needed": blocks_needed(known.level),
         "bounds": known.to_dict(),
-        "bounds_elsewhere": local.to_dict(),
-        "splits": random_splits(ground.take(np.isin(part, ("val", "test"))), EVALUATED, SPLITS),
+        "bounds_elsewhere": local.to_dict() if local else None,
+        "splits": random_splits(ground.take(np.isin(part, ("val", "test"))), sides),
         "test": held_by(known, ground.take(part == "test")),
         "elsewhere": held_by(known, there),
         "elsewhere_by_novelty": by_novelty(known, there, chips),
-        "elsewhere_local": random_splits(there, EVALUATED_THERE, SPLITS),
-        "ain_west": communes(data, known, there),
+        "elsewhere_local": random_splits(there, sides),
+        "ain_west": communes(data, model, known, there),
     }
     write_text(result, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5:
+    if len(sys.argv) not in (5, 6):
         sys.exit(__doc__)
     main(*map(Path, sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -116,6 +117,30 @@ def areas() -> str:
     )
 
 
+def areas_corrected() -> str:
+    """Producer's accuracies as published and bias-corrected; empty for results without the latter."""
+    designs, body = read("areas")["designs"], []
+    for design, result in designs.items():
+        plain, corrected = (result["figures"].get(f, []) for f in ("producers", "producers corrected"))
+        for p, c in zip(plain, corrected, strict=False):
+            if round(p["expected_points"]) >= 30:
+                body.append(
+                    [
+                        f"{design} ({sum(result['points']):,})",
+                        p["class"],
+                        f"{p['expected_points']:.0f}",
+                        *(f"{r['bias_in_standard_errors']:+.1f}" for r in (p, c)),
+                        *(f"{r['spread']:.4f}" for r in (p, c)),
+                        *(f"{r['coverage']:.1%}" for r in (p, c)),
+                    ]
+                )
+    header = [
+        "strata (points)", "class", "points expected", "bias", "bias, corrected", "spread",
+        "spread, corrected", "in the interval", "in the interval around the corrected",
+    ]  # fmt: skip
+    return rows(header, body) if body else ""
+
+
 def territory_areas() -> str:
     """Coverage of intervals of classes in territories, by the points to be expected."""
     found, body = read("areas"), []
@@ -194,17 +219,18 @@ def conformal_places() -> str:
     found, body = read("conformal"), []
     local = found["elsewhere_local"]["conformal"]
     bounds = {str(s["side"]): s["joint"] for s in found["bounds"]["sizes"]}
-    there = {str(s["side"]): s["joint"] for s in found["bounds_elsewhere"]["sizes"]}
+    known_there = found["bounds_elsewhere"] or {"sizes": []}
+    there = {str(s["side"]): s["joint"] for s in known_there["sizes"]}
     for side, test in found["test"].items():
-        other, own = found["elsewhere"][side], local[side]
+        other, own = found["elsewhere"][side], local.get(side)
         body.append(
             [
                 side,
                 *(f"{c['coverage']:.1%}, {c['joint']:.1%} ({c['windows']})" for c in (test, other)),
-                f"{own['coverage']:.1%}, {own['joint']:.1%}",
+                f"{own['coverage']:.1%}, {own['joint']:.1%}" if own else "too few blocks",
                 f"{other['width']:.3f}",
-                f"{own['width']:.3f}",
-                f"{there[side] / bounds[side]:.1f}",
+                f"{own['width']:.3f}" if own else "",
+                f"{there[side] / bounds[side]:.1f}" if side in there else "",
             ]
         )
     header = [
@@ -216,10 +242,10 @@ def conformal_places() -> str:
         f"{n['windows']} that look {name}: {n['coverage']:.1%} each class, {n['joint']:.1%} all at once"
         for name, n in novel.items()
     )
-    blocks = local["256"]["blocks"]
+    drawn = f" Calibrated there: mean of {local['256']['blocks']:.0f} blocks of 256 px." if local else ""
     return rows(header, body) + (
-        f"\n\nEach cell: each class by itself, all classes at once. Whole chips of 256 px elsewhere, {told}. "
-        f"Calibrated there: mean of {blocks:.0f} blocks of 256 px."
+        f"\n\nEach cell: each class by itself, all classes at once. Whole chips of 256 px elsewhere, {told}."
+        + drawn
     )
 
 
@@ -235,15 +261,22 @@ def conformal_communes() -> str:
             cells.append(text if held else f"**{text}**")
         body.append([c["name"], f"{c['pixels']:,}", *cells])
     for way, name in (("box", "held, calibrated on val"), ("local", "held, calibrated there")):
+        if not found[way]:
+            continue
         body.append([name, "", *(f"{found[way]['per_class'][n]:.0%}" for n in classes)])
     sides = [s["side"] for s in read("conformal")["bounds"]["sizes"]]
     box, local = found["box"], found["local"]
+    own = (
+        f", and {local['coverage']:.0%} ({local['joint']:.0%}) with bounds calibrated on the chips of "
+        f"ain_west that share no pixel with the commune; mean widths {box['width']:.3f} and "
+        f"{local['width']:.3f}"
+        if local
+        else f"; mean width {box['width']:.3f}"
+    )
     return rows(["commune", "px", *classes], body) + (
         f"\n\nBold: the interval misses the mask. Over all classes {box['coverage']:.0%} held (all at once "
-        f"{box['joint']:.0%}) with the bounds of the box, and {local['coverage']:.0%} "
-        f"({local['joint']:.0%}) with bounds calibrated on the chips of ain_west that share no pixel with "
-        f"the commune; mean widths {box['width']:.3f} and {local['width']:.3f}. {found['too_large']} "
-        f"communes with more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
+        f"{box['joint']:.0%}) with the bounds of the box{own}. {found['too_large']} communes with more than "
+        f"{sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
         f"{sides[0]}² have no interval."
     )
 
@@ -272,11 +305,11 @@ def change_trials() -> str:
     """Joint intervals of net change where nothing, or something known, changed."""
     found, body = read("change"), []
     places = {"ain": "Ain", "": "south and north"}
-    for injected in (False, True):
+    for side in sorted({_injected(found, t) for t in found["trials"]}):
         for begin, place in places.items():
             chosen = [
                 t for t in found["trials"]
-                if t["injected"] == injected and t["pair"].startswith("ain") == (begin == "ain")
+                if _injected(found, t) == side and t["pair"].startswith("ain") == (begin == "ain")
             ]  # fmt: skip
             if not chosen:
                 continue
@@ -288,7 +321,7 @@ def change_trials() -> str:
             )
             body.append(
                 [
-                    "injected" if injected else "none",
+                    f"injected, {side} px" if side else "none",
                     place,
                     str(len(chosen)),
                     f"{sum(t['covered'] for t in chosen) / len(chosen):.1%}",
@@ -306,10 +339,46 @@ def change_trials() -> str:
     ]  # fmt: skip
     return rows(header, body) + (
         f"\n\nStandard deviations: gain {p['gain']:.0%}, offset {p['offset_dn']:.0f} DN, noise "
-        f"{p['noise_dn']:.0f} DN. Injected squares are {found['injected_px']} px wide. The columns from "
+        f"{p['noise_dn']:.0f} DN. Injected squares have the side that is told. The columns from "
         "“pixels that differ” to the half-width are medians over trials, the half-width of the median class. "
         f"Measured at commit {found['commit']}."
     )
+
+
+def change_power() -> str:
+    """How often an interval tells an injected change from 0, by its size in minimum detectable changes."""
+    found, body = read("change"), []
+    classes = [
+        (abs(c["true_ha"]) / c["detectable_ha"], c)
+        for t in found["trials"]
+        if _injected(found, t)
+        for c in t["classes"].values()
+        if c["true_ha"]
+    ]
+    limits = (0, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, float("inf"))
+    for least, most in pairwise(limits):
+        there = [c for size, c in classes if least <= size < most]
+        if there:
+            told = sum(c["low_ha"] > 0 if c["true_ha"] > 0 else c["high_ha"] < 0 for c in there)
+            held = sum(c["low_ha"] <= c["true_ha"] <= c["high_ha"] for c in there)
+            body.append(
+                [
+                    f"{least:g} to {most:g}" if most < limits[-1] else f"{least:g} and more",
+                    str(len(there)),
+                    f"{told / len(there):.0%}",
+                    f"{held / len(there):.0%}",
+                ]
+            )
+    header = ["true net change / minimum detectable change", "classes of trials", "told from 0", "held"]
+    return rows(header, body) + (
+        f"\n\nThe largest change is {max(size for size, _ in classes):.2f} of its minimum detectable size."
+    )
+
+
+def _injected(found: Any, trial: Any) -> int:
+    """The side of the square that was injected, px; 0 for none."""
+    side: int = trial["injected_px"] if "injected_px" in trial else found["injected_px"] * trial["injected"]
+    return side
 
 
 def change_boadella() -> str:

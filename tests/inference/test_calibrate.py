@@ -143,7 +143,7 @@ def test_calibrate_leaves_the_network_as_it_is(
     for options, told in (
         (["--part", "train"], "chips that the model was not trained on"),
         (["--part", "val"], "no couple in the part val"),
-        (["--part", "elsewhere", "--level", "0.99"], "99 blocks of 256 px"),
+        (["--part", "elsewhere", "--level", "0.99"], "114 blocks of 256 px"),
         (["--part", "elsewhere", "--level", "2"], "--level"),
     ):
         ended = run("calibrate", chips_west, "--overwrite", *small, *options)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta
 
 from landcover.shares.conformal import (
     Conformal,
     SizeClass,
+    blocks_needed,
     deviation,
     fit_conformal,
     intervals_for,
@@ -121,12 +124,38 @@ def test_it_survives_json_and_is_the_same_each_time() -> None:
 
 
 def test_too_few_blocks_promise_nothing() -> None:
-    assert fit_conformal(ground(np.random.default_rng(0), 8), Decoder(), {}) is None
-    assert fit_conformal(ground(np.random.default_rng(0), 9), Decoder(), {}) is not None
+    assert fit_conformal(ground(np.random.default_rng(0), 10), Decoder(), {}) is None
+    assert fit_conformal(ground(np.random.default_rng(0), 11), Decoder(), {}) is not None
+
+
+@given(st.floats(0.5, 0.995))
+@example(0.9)
+def test_blocks_needed_are_the_fewest_that_seldom_miss_twice_what_is_promised(level: float) -> None:
+    """By the Beta distribution of the coverage of one calibration, with its ⌈level (K + 1)⌉-th score."""
+
+    fewest = blocks_needed(level)
+    blocks = np.arange(1, fewest + 100)
+    index = np.ceil(level * (blocks + 1) - 1e-9)
+    seldom = beta.cdf(1 - 2 * (1 - level), index, np.maximum(blocks + 1 - index, 1)) <= 0.1
+    sure = (index <= blocks) & seldom
+    assert not sure[: fewest - 1].any()
+    assert sure[fewest - 1 :].all()
+
+
+def test_a_size_with_too_few_blocks_has_no_interval() -> None:
+    """Chips in squares of four: 40 blocks of 256 px are 10 of 512 px."""
+    at = np.arange(40)
+    places = pd.DataFrame({"scene": at // 4, "row": 4 * (at % 2), "column": 4 * (at // 2 % 2)})
+    tiles = replace(ground(np.random.default_rng(0), 40), places=places)
+    known = fit_conformal(tiles, Decoder(), {}, sides=(256, 512))
+    assert [len(tiles.windows(side).true) for side in (256, 512)] == [40, 10]
+    assert known is not None
+    assert [size.side for size in known.sizes] == [256]
+    assert known.size_class(512**2) is None
 
 
 def test_a_class_absent_from_calibration_has_no_bound() -> None:
-    tiles = ground(np.random.default_rng(0), 12)
+    tiles = ground(np.random.default_rng(0), 24)
     tiles.true[:, 3] = 0
     known = fit_conformal(tiles, Decoder(), {})
     assert known is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 from landcover.inference.engine import INT8, Engine
 from landcover.inference.modelfile import Card, read_model, save
-from landcover.shares.conformal import LEVEL, Conformal, fit_conformal
+from landcover.shares.conformal import LEVEL, Conformal, blocks_needed, fit_conformal
 from landcover.shares.tiles import Tiles
 from landcover.weights import box_model
 
@@ -88,7 +87,7 @@ def calibrate(
         if found is None:
             raise LandcoverError(
                 chips.path, f"holds too few separate places for intervals of {level:.0%}",
-                f"{math.ceil(level / (1 - level) - 1e-9)} blocks of 256 px", "label more, or lower --level",
+                f"{blocks_needed(level)} blocks of 256 px", "label more, or lower --level",
             )  # fmt: skip
         files.append((out.with_suffix(suffix), source, found))
     for target, source, found in files:

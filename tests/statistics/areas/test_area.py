@@ -383,7 +383,7 @@ def test_territories_that_overlap_or_lie_elsewhere_are_refused(world: World, tmp
     path, labelled, _ = world
     for boxes, finding in (
         (((0, 0, 80, 60), (0, 0, 40, 40)), "has territories that overlap"),
-        (((500, 0, 510, 10),), "doesn't meet the map"),
+        (((500, 0, 510, 10),), "has no territory that touches"),
     ):
         zones = zones_file(tmp_path, *boxes)
         with pytest.raises(LandcoverError, match=finding):

@@ -68,6 +68,28 @@ def test_stehman_2014_to_the_last_digit() -> None:
     assert (found.producers[1].round(3), found.producers_se[1].round(3)) == (0.794, 0.117)
 
 
+def test_the_corrected_producers_accuracy_has_no_bias_to_be_seen() -> None:
+    """8,000 samples of 20 and 60 points from a place of two strata, the classes of the map."""
+    pixels, drawn = np.array([[700, 300], [400, 8600]]), np.array([20, 60])
+    rng, many = np.random.default_rng(0), 8000
+    samples = [rng.multivariate_hypergeometric(row, n, many) for row, n in zip(pixels, drawn, strict=True)]
+    counts = np.stack(samples, axis=1)[:, :, None, :] * np.eye(2, dtype=int)[:, :, None]
+    found = estimate(Sample.of_counts(counts, pixels.sum(axis=1), drawn / pixels.sum(axis=1)))
+    off = [p[:, 0] - 700 / 1100 for p in (found.producers, found.producers_corrected)]
+    plain, corrected = (d.mean() / (d.std() / np.sqrt(many)) for d in off)
+    assert plain > 6
+    assert abs(corrected) < 3
+
+
+def test_the_correction_is_small_beside_the_error_and_keeps_accuracies_of_0_and_1() -> None:
+    found = estimate(Sample.of_counts(OLOFSSON, OLOFSSON_HA))
+    assert (abs(found.producers_corrected - found.producers) < 0.3 * found.producers_se).all()
+    counts = np.zeros((2, 3, 3), int)
+    counts[[0, 1, 1], [0, 1, 1], [0, 1, 2]] = 9, 5, 2
+    perfect = estimate(Sample.of_counts(counts, [100.0, 50.0]))
+    assert perfect.producers_corrected[[0, 2]].tolist() == [1.0, 0.0]
+
+
 counts = hnp.arrays(int, (3, 4, 4), elements=st.integers(0, 30)).filter(
     lambda n: (n.sum(axis=(1, 2)) > 1).all()
 )

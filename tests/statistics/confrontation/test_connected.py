@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from landcover.statistics.confrontation.connected import Patches, outlines
+from landcover.statistics.confrontation.connected import PatchSums, outlines
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 9)))
 
@@ -20,7 +20,7 @@ MASKS = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 9)))
 def test_patches_and_outlines_are_those_of_the_whole(mask: np.ndarray, rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     value, codes = rng.uniform(1, 2, mask.shape), rng.integers(2, 5, mask.shape, np.uint8)
-    patches = Patches(mask.shape[1], "value")
+    patches = PatchSums(mask.shape[1], "value")
     parts = [slice(top, top + rows) for top in range(0, len(mask), rows)]
     for part in parts:
         patches.add(mask[part], codes[part], value[part])

@@ -226,4 +226,5 @@ def _class_rows(
             [share, error, low, high], axis=1
         )
         table[f"flag_{name}"] = flag
+    table["bias_corrected_producers_accuracy"] = estimated.producers_corrected
     return table.assign(map_points=estimated.map_points, reference_points=estimated.reference_points)

@@ -17,7 +17,7 @@ from landcover.statistics.areas.labelled import Labelled
 from landcover.statistics.areas.publish import Limits, area_interval, flags, least_variation
 from landcover.statistics.areas.small_areas import SmallAreas, benchmark, small_areas
 from landcover.statistics.coverage import tabulate, zone_areas
-from landcover.statistics.zones import read_zones
+from landcover.statistics.zones import none_touches, read_zones
 
 SLIVER = 1e-4  # of the map: what territories may overlap by
 WHOLLY = 0.99  # share of a territory that the map must cover to be silent about the rest
@@ -51,7 +51,7 @@ def territory_rows(
     zone_ha = _map_ha(map, legend, zones)
     inside, total = zone_ha.sum(axis=1), float(found.map_ha.sum())
     if not inside.any():
-        raise LandcoverError(path, "doesn't meet the map", "territories on the map", "check both files' CRS")
+        raise none_touches(path, map)
     if inside.sum() > total * (1 + SLIVER):
         raise LandcoverError(
             path, "has territories that overlap", "each place in one territory, or areas sum to no whole",

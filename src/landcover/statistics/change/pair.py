@@ -16,7 +16,7 @@ from landcover.imagery.area import pixel_areas
 from landcover.imagery.image import Place
 from landcover.imagery.maps import Codes, open_codes
 from landcover.legend import Legend
-from landcover.statistics.change.patches import Patches
+from landcover.statistics.patches import Patches
 
 STRIP_PX = 4_000_000  # of each map at once
 STRIP_ROWS = 512  # a row of tiles of a Cloud-Optimized GeoTIFF
@@ -63,15 +63,16 @@ class Pair:
         if mmu <= 0:
             yield from self._persistent()
             return
-        patches = Patches()
+        patches, areas = Patches(), []
         for strip in self._persistent():
-            patches.add(strip.counted, strip.areas)
-        total, first = patches.areas(), 0
+            before, labels = patches.count, patches.add(strip.counted)
+            here = labels > 0
+            areas.append(np.bincount(labels[here] - before - 1, strip.areas[here], patches.count - before))
+        numbers = patches.numbers()
+        total = np.bincount(numbers, np.concatenate(areas))[numbers]
+        large, again = np.append(False, total >= mmu * (1 - 1e-9)), Patches()
         for strip in self._persistent():
-            labels, number = Patches.label(strip.counted)
-            large = np.append(False, total[first : first + number] >= mmu * (1 - 1e-9))
-            first += number
-            yield Strip(strip.y, strip.a, strip.b, large[labels], strip.areas)
+            yield Strip(strip.y, strip.a, strip.b, large[again.add(strip.counted)], strip.areas)
 
     def _persistent(self) -> Iterator[Strip]:
         height, width = self.shape

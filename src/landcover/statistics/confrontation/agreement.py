@@ -18,7 +18,7 @@ from landcover.imagery.image import open_raster, reading
 from landcover.imagery.maps import Codes, open_codes
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE, open_map
 from landcover.legend import LandClass, Legend
-from landcover.statistics.confrontation.connected import Patches
+from landcover.statistics.confrontation.connected import PatchSums
 from landcover.statistics.confrontation.reference import SLACK, Geometries, Grid, Reference, fractions
 
 BLOCK = 64  # px: what is nearer than this is alike, so blocks are what intervals count
@@ -101,9 +101,9 @@ def agreement(
     whole = shapely.box(0, 0, grid.width, grid.height)
     zones = np.append(zones, np.array([whole], object))
     sums = []
-    omitted = Patches(grid.width, "area_ha", "sure_ha")
-    extra = Patches(grid.width, "area_ha", "sure_ha")
-    mapped = Patches(grid.width, "class_ha", "commission_ha")
+    omitted = PatchSums(grid.width, "area_ha", "sure_ha")
+    extra = PatchSums(grid.width, "area_ha", "sure_ha")
+    mapped = PatchSums(grid.width, "class_ha", "commission_ha")
     with (
         open_codes(path, legend) as codes,
         open_map(picture, grid.height, grid.width, AGREEMENT, grid.place) as out,
