@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "b6a2947f37947275253d87044d05512f975506a32b87819392c4bce261aff9d5",
-    "box.int8.onnx": "109be0f68ae3224db9acbc0f08780633251a22f3602a9a3d520c000415b7750d",
+    "box.onnx": "1bbfb29de90c629d794c2a27c65d51177699caf0f05a924c13cbad709e172c4a",
+    "box.int8.onnx": "9620a193a7287a25dc960a0f822c6aaf3d8a4e60e5d5cf7799de1f941a3a27b9",
 }
 
 
