@@ -41,7 +41,7 @@ def main(target: Path) -> None:
                 image = DATA / file
                 landcover.predict(image, out, bands=[str(b) for b in bands])
             with rasterio.open(image) as source, rasterio.open(out / "maps" / f"{image.stem}.tif") as mapped:
-                grid[0, column].imshow(image_rgb(source.read(list(bands[2::-1]))))
+                grid[0, column].imshow(image_rgb(source.read(list(bands[:3]))))
                 grid[1, column].imshow(map_rgb(mapped.read(1), S2GLC))
             grid[0, column].set_title(title, fontsize=10)
     for axes in grid.ravel():

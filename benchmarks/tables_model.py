@@ -12,67 +12,46 @@ EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
 DECODERS = ("counts", "mean", "calibrated")
 PARTS = ("val", "test", "elsewhere")
+ONE_PLACE_PARTS = {part: part for part in PARTS}
+BOX_PARTS = {"val": "val", "test": "test", "elsewhere": "held-out blocks"}
 
 
 def box_scores() -> str:
     """KL of the box by part and decoder."""
-    found = read("box")
+    return _scores("box", BOX_PARTS)
+
+
+def one_place_scores() -> str:
+    """KL of the model of one place by part and decoder."""
+    return _scores("one_place", ONE_PLACE_PARTS)
+
+
+def _scores(name: str, parts: dict[str, str]) -> str:
+    found = read(name)
     scores = found["models"][0]["scores"]
-    body = [
-        [part, *(interval(scores[part][d]) for d in DECODERS), scores[part]["mean"]["resampled"]]
-        for part in PARTS
-    ]
-    return rows(["part", *DECODERS, "drawn"], body) + f"\n\nScored at commit {found['commit']}."
-
-
-def box_differences() -> str:
-    """Paired differences of the other decoders to the box's own."""
-    scores = read("box")["models"][0]["scores"]
-    own = scores["test"]["decoder"]
-    others = [d for d in DECODERS if d != own]
-    body = [[p, *(interval(scores[p][f"{d} − {own}"], "+") for d in others)] for p in PARTS]
-    return rows(["part", *(f"{d} − {own}" for d in others)], body)
-
-
-def box_accuracy() -> str:
-    """Accuracy of the box's maps by part."""
-    scores = read("box")["models"][0]["scores"]
     body = []
-    for part in PARTS:
+    for part, title in parts.items():
         accuracy, low, high = scores[part]["overall_accuracy"]
-        measures = [f"{scores[part][k]:.3f}" for k in ("mean_iou", "ece")]
-        body.append([part, f"{accuracy:.3f} ({low:.3f} to {high:.3f})", *measures])
-    return rows(["part", "overall accuracy", "mean IoU", "calibration error"], body)
+        body.append(
+            [
+                title,
+                *(interval(scores[part][d]) for d in DECODERS),
+                f"{accuracy:.3f} ({low:.3f} to {high:.3f})",
+                *(f"{scores[part][k]:.3f}" for k in ("mean_iou", "ece")),
+                f"{scores[part]['iou']['water']:.2f}",
+            ]
+        )
+    header = ["part", *(f"KL, {d}" for d in DECODERS), "overall accuracy", "mean IoU", "calibration error", "IoU of water"]  # fmt: skip
+    return rows(header, body) + f"\n\nScored at commit {found['commit']}."
 
 
 def box_classes() -> str:
-    """What each class adds to the KL, by part."""
+    """What each class adds to the KL of the box, by part."""
     scores = read("box")["models"][0]["scores"]
     own = scores["test"]["decoder"]
     names = list(scores["test"][own]["per_class"])
-    body = [[n, *(f"{scores[p][own]['per_class'][n]:.4f}" for p in PARTS)] for n in names]
-    return rows(["class", *PARTS], body)
-
-
-def box_seeds() -> str:
-    """The box's recipes with three seeds; minutes are those of both steps."""
-    body = []
-    models = read("box")["models"]
-    for model in models:
-        run, scores = model["run"], model["scores"]
-        body.append(
-            [
-                str(model["recipe"]["seed"]),
-                *(f"{scores[p][scores[p]['decoder']]['kl']:.4f}" for p in PARTS),
-                f"{scores['test']['overall_accuracy'][0]:.3f}",
-                f"{(run['start']['run']['wall_time_s'] + run['wall_time_s']) / 60:.1f}",
-                str(run["commit"])[:12],
-            ]
-        )
-    middle = [median(m["scores"][p][m["scores"][p]["decoder"]]["kl"] for m in models) for p in PARTS]
-    body.append(["median", *(f"{v:.4f}" for v in middle), "", "", ""])
-    header = ["seed", *(f"KL {p}" for p in PARTS), "accuracy test", "minutes of training", "commit"]
-    return rows(header, body)
+    body = [[n, *(f"{scores[p][own]['per_class'][n]:.4f}" for p in BOX_PARTS)] for n in names]
+    return rows(["class", *BOX_PARTS.values()], body)
 
 
 def field() -> str:
