@@ -1,6 +1,7 @@
 """Whether intervals of areas hold: benchmarks/areas.py MASK.tif IMAGE.tif ZONES RESULT.json [SAMPLES]
 
-The mask is taken for the truth, and the map is what the model in the box makes of the image, errors and all.
+The mask is taken for the truth, and the map is what the model of one place (MODELS.md) makes of the image,
+errors and all.
 Samples are drawn of their pixels, many times, and estimated as `landcover area` does: how often is the truth
 in the interval?
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from rasterio.features import rasterize
+from result_files import ONE_PLACE
 
 import landcover
 from landcover.files import write_text
@@ -218,7 +220,7 @@ class Tally:
 def main(mask: Path, image: Path, zones: Path, result: Path, many: int) -> None:
     """Map the image, simulate three designs, print and write the result file."""
     with tempfile.TemporaryDirectory() as folder:
-        landcover.predict(image, Path(folder) / "map", precision="float32")
+        landcover.predict(image, Path(folder) / "map", ONE_PLACE, precision="float32")
         w = world(mask, Path(folder) / "map" / "maps" / f"{image.stem}.tif", zones)
 
     def allocate(strata: Any, points: int, least: int) -> Any:

@@ -1,7 +1,7 @@
 """What `landcover change` finds where nothing, or something known, changed: benchmarks/change.py RESULT.json
 
-Needs LANDCOVER_DATA. Confusion blocks come from chips that the model in the box never trained on (parts val
-and elsewhere); the trials are on other places: the columns of the part test, and ain.tif.
+Needs LANDCOVER_DATA. Confusion blocks come from chips that the model of one place (MODELS.md) never trained
+on (parts val and elsewhere); the trials are on other places: the columns of the part test, and ain.tif.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pandas as pd
 import rasterio
 from rasterio.features import rasterize
 from rasterio.windows import Window
+from result_files import ONE_PLACE
 
 import landcover
 from landcover.files import write_text
@@ -82,7 +83,7 @@ def evaluations(folder: Path) -> dict[str, Path]:
     make = [sys.executable, "-W", "ignore", str(DATA / "challenge48/make_chips.py"), str(folder / "chips")]
     subprocess.run(make, check=True, capture_output=True)
     for part in ("val", "elsewhere"):
-        landcover.predict(folder / "chips", folder / part, part=part)
+        landcover.predict(folder / "chips", folder / part, ONE_PLACE, part=part)
         landcover.evaluate(folder / part, folder / "chips", folder / f"evaluation_{part}")
     return {p: folder / f"evaluation_{p}" for p in ("val", "elsewhere")}
 
@@ -181,7 +182,7 @@ def reservoir(folder: Path) -> dict[str, Any]:
     """Boadella: water of both dates against the polygons; those of the first leave out the northern arm."""
     images = [DATA / f"elsewhere/Boadella_2020-01-{day}.tif" for day in (13, 28)]
     polygons = [DATA / f"elsewhere/Boadella_2020-0{d}_water.geojson" for d in ("1-13", "2-02")]
-    landcover.predict(images, folder / "boadella", bands=list(BANDS))
+    landcover.predict(images, folder / "boadella", ONE_PLACE, bands=list(BANDS))
     maps = [folder / "boadella/maps" / f"{i.stem}.tif" for i in images]
     found = landcover.change(*maps, folder / "boadella_change", mmu=0.5, overwrite=True)
     shapes = [geopandas.read_file(p) for p in polygons]
@@ -214,7 +215,7 @@ def reservoir(folder: Path) -> dict[str, Any]:
 def inn(folder: Path) -> dict[str, Any]:
     """The Inn: what changed between two dates of one season, where hardly any land cover did."""
     images = [DATA / f"elsewhere/inn_date{n}.tif" for n in (1, 2)]
-    landcover.predict(images, folder / "inn")
+    landcover.predict(images, folder / "inn", ONE_PLACE)
     maps = [folder / "inn/maps" / f"{i.stem}.tif" for i in images]
     found = landcover.change(*maps, folder / "inn_change", mmu=0.5, overwrite=True)
     raw = found.transitions[found.transitions["from"] != found.transitions["to"]]
@@ -237,7 +238,7 @@ def main(result: Path) -> None:
         record |= {"boadella": reservoir(folder), "inn": inn(folder)}
         folders = evaluations(folder)
         truths = write_versions(folder / "images")
-        landcover.predict(folder / "images", folder / "versions")
+        landcover.predict(folder / "images", folder / "versions", ONE_PLACE)
         record["perturbation"] = {"gain": GAIN, "offset_dn": OFFSET, "noise_dn": NOISE, "side_px": SIDE}
         record["trials"] = trials(folder / "versions/maps", folders, folder / "change", truths)
     write_text(result, json.dumps(record, indent=1, ensure_ascii=False) + "\n")

@@ -18,6 +18,7 @@ import rasterio
 from change import BANDS, DATA
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from result_files import ONE_PLACE
 
 import landcover
 from landcover.imagery.maps import legend_of
@@ -38,7 +39,7 @@ def figure(
 ) -> None:
     """Both images over both maps and the map of change, with outlines of known water on the images."""
     with tempfile.TemporaryDirectory() as folder:
-        landcover.predict(list(images), Path(folder) / "p", bands=list(BANDS))
+        landcover.predict(list(images), Path(folder) / "p", ONE_PLACE, bands=list(BANDS))
         maps = [Path(folder) / "p" / "maps" / f"{i.stem}.tif" for i in images]
         found = landcover.change(*maps, Path(folder) / "c", mmu=0.5)
         change = found.folder / "change.tif"

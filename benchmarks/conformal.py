@@ -3,8 +3,9 @@
     python benchmarks/conformal.py CHIPS DATA CACHE RESULT [MODEL]
 
 CHIPS is the challenge's chips folder with splits.csv, DATA the folder that holds challenge48/ and france/.
-CACHE (.npz) keeps the sums of the probabilities of all chips, so that the network runs once a model. MODEL is
-the one in the box unless named. Sizes that it has from fewer blocks than `blocks_needed` are skipped.
+CACHE (.npz) keeps the sums of the probabilities of all chips, so that the network runs once a model. MODEL
+is that of one place (MODELS.md) unless named. Sizes that it has from fewer blocks than
+`blocks_needed` are skipped.
 
 1. Random splits of val and test into calibration and evaluation by spatial blocks; calibration chips that
    share pixels with an evaluated chip are dropped (the parts share none with train).
@@ -27,6 +28,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 from rasterio.features import rasterize
+from result_files import ONE_PLACE
 
 import landcover
 from landcover.chips.folder import ChipsFolder, open_chips, read_couples
@@ -40,7 +42,6 @@ from landcover.shares.conformal import Conformal, Intervals, blocks_needed, fit_
 from landcover.shares.score import spatial_blocks
 from landcover.shares.tiles import TILE, Tiles
 from landcover.statistics.zones import read_zones
-from landcover.weights import box_model
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 SPLITS = 240
@@ -279,7 +280,7 @@ def main(folder: Path, data: Path, cache: Path, result: Path, model: Path | None
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
     )
-    chips, model = open_chips(folder), model or box_model()
+    chips, model = open_chips(folder), model or ONE_PLACE
     ground = load(chips, model, cache)
     known, part = ground.card.conformal, ground.splits["part"].to_numpy()
     assert known is not None

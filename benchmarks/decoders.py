@@ -1,8 +1,8 @@
 """Compare ways from probabilities to shares: python benchmarks/decoders.py CHIPS CACHE RESULT [MODEL]
 
-CHIPS is the challenge's chips folder with splits.csv; all its pixels are labelled. The network, the model in
-the box without MODEL, runs once on the chips of train, val, test and elsewhere, and eight times, turned, on
-all of these but train; CACHE (.npz) keeps its sums and each 61st pixel. RESULT is a JSON file.
+CHIPS is the challenge's chips folder with splits.csv; all its pixels are labelled. The network, that of one
+place (MODELS.md) without MODEL, runs once on the chips of train, val, test and elsewhere, and eight times,
+turned, on all of these but train; CACHE (.npz) keeps its sums and each 61st pixel. RESULT is a JSON file.
 
 Each candidate (recalibrations.py) is fitted on the chips of val, and once more on those of train and val.
 Its KL there is that of nested cross-validation: blocks of 768 px are dealt into four folds; the chips of a
@@ -39,6 +39,7 @@ from recalibrations import (
     shifted_shares,
     tempered,
 )
+from result_files import ONE_PLACE
 
 from landcover.chips.folder import ChipsFolder, open_chips, read_couples
 from landcover.chips.split import overlapping
@@ -46,7 +47,6 @@ from landcover.files import sha256, write_text
 from landcover.inference.engine import Engine
 from landcover.inference.modelfile import Card
 from landcover.shares.score import Score, difference, score, spatial_blocks
-from landcover.weights import box_model
 
 FOLDS = 4
 EM_STEPS = 200
@@ -257,4 +257,4 @@ if __name__ == "__main__":
     if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
     chips, cache, result, *model = map(Path, sys.argv[1:])
-    main(chips, cache, result, model[0] if model else box_model())
+    main(chips, cache, result, model[0] if model else ONE_PLACE)

@@ -1,8 +1,8 @@
 """What ten labelled chips of a new place are worth: python benchmarks/finetune.py CHIPS RESULT.json [MODEL]
 
 Of the chips of the part elsewhere, the ten furthest to the west are labelled; the others that share no pixel
-with them are scored before, after fine-tuning from MODEL (the box), and after training from scratch on the
-same ten.
+with them are scored before, after fine-tuning from MODEL (that of one place), and after training from
+scratch on the same ten.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+from result_files import ONE_PLACE
 
 import landcover
 from landcover.chips.split import overlapping
 from landcover.files import write_text
-from landcover.weights import box_model
 
 LABELLED = 10
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -72,4 +72,4 @@ def main(chips: Path, result: Path, model: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else box_model())
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else ONE_PLACE)

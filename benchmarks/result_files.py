@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+ONE_PLACE = ROOT / "results" / "models" / "one_place.onnx"  # has seen no label of `elsewhere` (MODELS.md)
 
 
 def read(name: str) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from matplotlib.patches import Rectangle
+from result_files import ONE_PLACE
 from scipy.stats import spearmanr
 
 import landcover
@@ -146,9 +147,9 @@ def main(data: Path, result: Path) -> None:
         folder = Path(name)
         sizes = [cost(folder, side) for side in SIDES]
         south = scene.with_name("ain.tif")
-        landcover.predict(south, folder / "ain", confidence=True)
+        landcover.predict(south, folder / "ain", ONE_PLACE, confidence=True)
         picture(folder / "ain", south, ROOT / "docs" / "images" / "proposals.jpg")
-        landcover.predict(scene, folder / "prediction", confidence=True)
+        landcover.predict(scene, folder / "prediction", ONE_PLACE, confidence=True)
         with rasterio.open(folder / "prediction" / "maps" / "ain_west.tif") as source:
             mapped, place = source.read(1), Place.of(source)
         with rasterio.open(scene.with_name("ain_west_mask.tif")) as source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import Any
 
 from result_files import ROOT, interval, read, rows
@@ -41,7 +40,8 @@ def _scores(name: str, parts: dict[str, str]) -> str:
                 f"{scores[part]['iou']['water']:.2f}",
             ]
         )
-    header = ["part", *(f"KL, {d}" for d in DECODERS), "overall accuracy", "mean IoU", "calibration error", "IoU of water"]  # fmt: skip
+    measures = ["overall accuracy", "mean IoU", "calibration error", "IoU of water"]
+    header = ["part", *(f"KL, {d}" for d in DECODERS), *measures]
     return rows(header, body) + f"\n\nScored at commit {found['commit']}."
 
 
@@ -105,11 +105,16 @@ def precision() -> str:
 
 def perturbations() -> str:
     """The score on images unlike those of training."""
-    found = read("perturbations")
-    body = [[t, interval(f), f"{f['images_warned_of']} of {found['images']}"] for t, f in found["kl"].items()]
-    return rows(["change", "KL", "warned of"], body) + (
-        f"\n\nMean over the changes {found['mean']:.4f}, {found['times_clean']:.1f} times the KL without. "
-        f"Measured at commit {found['commit']}."
+    found, before = read("perturbations"), read("perturbations_one_place")
+    body = [
+        [t, interval(f), f"{f['images_warned_of']} of {found['images']}", interval(before["kl"][t])]
+        for t, f in found["kl"].items()
+    ]
+    for name, kl in (("mean over the changes", "mean"), ("times the KL without", "times_clean")):
+        digits = 4 if kl == "mean" else 2
+        body.append([name, f"{found[kl]:.{digits}f}", "", f"{before[kl]:.{digits}f}"])
+    return rows(["change", "KL", "warned of", "KL, model of one place"], body) + (
+        f"\n\nMeasured at commits {found['commit']} and {before['commit']}."
     )
 
 

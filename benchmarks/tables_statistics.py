@@ -29,7 +29,7 @@ def sample_balance() -> str:
     return (
         rows(header, body)
         + f"\n\n{gain['draws']} samples of {gain['points']} points each from {gain['scene']}, whose mask "
-        "is the truth; strata are the map of the model in the box. Bias of the mean of all samples, simple "
+        "is the truth; strata are the map of the model of one place. Bias of the mean of all samples, simple "
         f"and balanced, in its standard errors. Commit {found['commit']}."
     )
 
@@ -275,7 +275,7 @@ def conformal_communes() -> str:
     )
     return rows(["commune", "px", *classes], body) + (
         f"\n\nBold: the interval misses the mask. Over all classes {box['coverage']:.0%} held (all at once "
-        f"{box['joint']:.0%}) with the bounds of the box{own}. {found['too_large']} communes with more than "
+        f"{box['joint']:.0%}) with the bounds of its model file{own}. {found['too_large']} communes with more than "
         f"{sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
         f"{sides[0]}² have no interval."
     )
