@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import pandas as pd
 import torch
@@ -26,12 +25,9 @@ from landcover.inference.processor import gains_from_bf16
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
 from landcover.report.page import write_svg
-from landcover.shares.calibrate import fit_calibrated
-from landcover.shares.decode import KINDS, Decoder
-from landcover.shares.score import kl_terms
 from landcover.training import checkpoint, loop
+from landcover.training.assess import assess, mean_kl
 from landcover.training.data import (
-    IGNORED,
     Chips,
     choose_chips,
     class_weights,
@@ -63,7 +59,8 @@ class Run:
     model : its model file
     history : one row an epoch
     scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`), of the
-        int8 copy by the model's decoder (`kl_int8`), and overall accuracy; empty without validation chips
+        int8 copy by the model's decoder (`kl_int8`), overall accuracy, mean IoU and expected calibration
+        error; empty without validation chips
     """
 
     folder: Path
@@ -80,6 +77,7 @@ def train(
     seed: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    watch: Callable[[pd.DataFrame], None] | None = None,
 ) -> Run:
     """Train a network on the chips of a folder.
 
@@ -93,6 +91,8 @@ def train(
     seed : used instead of the recipe's
     resume : go on from the last finished epoch of `out`, to the same bytes as without the stop
     overwrite : begin anew in a folder that holds a run
+    watch : gets the history, one row an epoch, after each epoch; an exception that it raises stops the
+        training, and `resume` can go on with it
 
     Raises
     ------
@@ -124,11 +124,11 @@ def train(
         "start": hash_of(start),
     }
     folder = open_run(Path(out), facts, resume, overwrite)
-    history = _fit(segmenter, training, validation, draw, lakes, settings, folder)
+    history = _fit(segmenter, training, validation, draw, lakes, settings, folder, watch)
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
-    decoder, scores = _decoder(segmenter, training, validation, settings)
+    decoder, scores, iou = assess(segmenter, training, validation, settings, chips.legend.label_names)
     card = Card(
         legend=chips.legend,
         classes=chips.legend.label_codes,
@@ -149,7 +149,7 @@ def train(
     write_int8(small, segmenter, card, training.images)
     if validation is not None:
         p = np.stack(list(Engine(small).probabilities(validation.images)))
-        card = replace(card, scores=scores | {"kl_int8": _kl(card.decoder, p, validation)})
+        card = replace(card, scores=scores | {"kl_int8": mean_kl(card.decoder, p, validation)})
         known = about(chips, val_ids, "val")
         for path in (small, model):
             found = conformal_of(
@@ -168,6 +168,7 @@ def train(
         training,
         validation,
         Path(start) if start else None,
+        iou,
     )
     return Run(folder, model, pd.DataFrame(history), dict(card.scores))
 
@@ -189,6 +190,7 @@ def _fit(
     lakes: Lakes | None,
     settings: Recipe,
     folder: Path,
+    watch: Callable[[pd.DataFrame], None] | None,
 ) -> list[loop.Row]:
     weights: Tensor | None = None
     if settings.loss.class_weights != "none":
@@ -199,6 +201,8 @@ def _fit(
         with whole(folder / "history.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
         write_svg(folder / "curves.svg", curves(table))
+        if watch is not None:
+            watch(table)
 
     with _progress(settings.schedule.steps) as tell:
         return loop.fit(
@@ -234,31 +238,3 @@ def _progress(steps: int) -> Iterator[Any]:
             bar.update(task, completed=p.step, epoch=p.epoch, loss=p.loss, kl=p.val_kl)
 
         yield tell
-
-
-def _decoder(
-    segmenter: Segmenter, training: Chips, validation: Chips | None, settings: Recipe
-) -> tuple[Decoder, dict[str, float]]:
-    """The decoder of the model file, and the scores of every decoder on the validation chips."""
-    prior = training.shares.mean(axis=0)
-    if validation is None:
-        return Decoder("counts" if settings.decoder.kind == "counts" else "mean"), {}
-    p = loop.probabilities(segmenter, validation)
-    valid = validation.targets != IGNORED
-    keep = valid.any(axis=(1, 2))
-    fitted = fit_calibrated(list(p[keep]), list(valid[keep]), validation.shares[keep], prior / prior.sum())
-    scores: dict[str, float] = {}
-    for kind in KINDS:
-        decoder = Decoder(kind, fitted.temperature, fitted.shrinkage, fitted.prior)
-        scores[f"kl_{kind}"] = _kl(decoder, p, validation)
-    right = p.argmax(axis=1) == validation.targets
-    scores["overall_accuracy"] = float(right[valid].mean())
-    return Decoder(settings.decoder.kind, fitted.temperature, fitted.shrinkage, fitted.prior), scores
-
-
-def _kl(decoder: Decoder, p: npt.NDArray[np.float32], chips: Chips) -> float:
-    """Mean KL of the shares of chips that have labels; p: chips × classes × height × width."""
-    valid = chips.targets != IGNORED
-    keep = valid.any(axis=(1, 2))
-    shares = np.stack([decoder.decode(q, v) for q, v in zip(p[keep], valid[keep], strict=True)])
-    return float(kl_terms(chips.shares[keep], shares).sum(axis=1).mean())
