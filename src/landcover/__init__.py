@@ -14,6 +14,7 @@ from landcover.errors import LandcoverError
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from landcover.accuracy.comparison import compare as compare
     from landcover.accuracy.evaluate import evaluate as evaluate
     from landcover.catalog.fetch import fetch as fetch
     from landcover.chips.cut import cut as cut
@@ -43,6 +44,7 @@ _PUBLIC = {
     "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
+    "compare": "landcover.accuracy.comparison:compare",
     "territories": "landcover.statistics.territories.territories:territories",
     "sample": "landcover.statistics.sampling.sample:sample",
     "area": "landcover.statistics.areas.area:area",
@@ -59,6 +61,7 @@ __all__ = [
     "area",
     "calibrate",
     "change",
+    "compare",
     "confront",
     "crosswalk",
     "cut",
