@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from landcover.statistics.territories.territories import territories as territories
     from landcover.statistics.vintages.crosswalk import crosswalk as crosswalk
     from landcover.statistics.vintages.release import release as release
+    from landcover.training.sweep import sweep as sweep
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -44,6 +45,7 @@ _PUBLIC = {
     "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
+    "sweep": "landcover.training.sweep:sweep",
     "compare": "landcover.accuracy.comparison:compare",
     "territories": "landcover.statistics.territories.territories:territories",
     "sample": "landcover.statistics.sampling.sample:sample",
@@ -55,7 +57,7 @@ _PUBLIC = {
     "release": "landcover.statistics.vintages.release:release",
     "propose": "landcover.statistics.sampling.propose:propose",
 }
-_EXTRAS = {"train": "train"}
+_EXTRAS = {"train": "train", "sweep": "train"}
 __all__ = [
     "__version__",
     "area",
@@ -75,6 +77,7 @@ __all__ = [
     "sample",
     "score",
     "series",
+    "sweep",
     "territories",
     "train",
 ]

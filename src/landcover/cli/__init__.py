@@ -25,6 +25,7 @@ from landcover.cli import (
     sample,
     score,
     series,
+    sweep,
     territories,
     train,
 )
@@ -48,6 +49,7 @@ for module in (
     fetch,
     cut,
     train,
+    sweep,
     compare,
     territories,
     sample,
