@@ -14,6 +14,7 @@ from landcover.errors import LandcoverError
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from landcover.accuracy.comparison import compare as compare
     from landcover.accuracy.evaluate import evaluate as evaluate
     from landcover.catalog.fetch import fetch as fetch
     from landcover.chips.cut import cut as cut
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from landcover.statistics.territories.territories import territories as territories
     from landcover.statistics.vintages.crosswalk import crosswalk as crosswalk
     from landcover.statistics.vintages.release import release as release
+    from landcover.training.sweep import sweep as sweep
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -43,6 +45,8 @@ _PUBLIC = {
     "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
+    "sweep": "landcover.training.sweep:sweep",
+    "compare": "landcover.accuracy.comparison:compare",
     "territories": "landcover.statistics.territories.territories:territories",
     "sample": "landcover.statistics.sampling.sample:sample",
     "area": "landcover.statistics.areas.area:area",
@@ -53,12 +57,13 @@ _PUBLIC = {
     "release": "landcover.statistics.vintages.release:release",
     "propose": "landcover.statistics.sampling.propose:propose",
 }
-_EXTRAS = {"train": "train"}
+_EXTRAS = {"train": "train", "sweep": "train"}
 __all__ = [
     "__version__",
     "area",
     "calibrate",
     "change",
+    "compare",
     "confront",
     "crosswalk",
     "cut",
@@ -72,6 +77,7 @@ __all__ = [
     "sample",
     "score",
     "series",
+    "sweep",
     "territories",
     "train",
 ]

@@ -31,7 +31,10 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.rstrip().endswith("HEAVY []")
 
 
-@pytest.mark.parametrize("module", ["inference.predict", "accuracy.evaluate", "chips.cut", "chips.inspect"])
+@pytest.mark.parametrize(
+    "module",
+    ["inference.predict", "accuracy.evaluate", "accuracy.comparison", "chips.cut", "chips.inspect"],
+)
 def test_torch_is_loaded_by_training_alone(module: str) -> None:
     code = f"import sys, landcover.{module}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

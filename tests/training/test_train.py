@@ -52,6 +52,8 @@ def test_the_run_folder_holds_its_contract(small_chips: Path, recipe: Path, tmp_
     history = pd.read_csv(run.folder / "history.csv")
     assert history["step"].iloc[-1] == 12
     assert facts["kept_epoch"] == history.loc[history["val_kl"].idxmin(), "epoch"]
+    assert history["processor_seconds"].is_monotonic_increasing
+    assert facts["processor_time_s"] == pytest.approx(history["processor_seconds"].iloc[-1], abs=0.051)
     _, card = read_model(run.model)
     assert card.decoder.kind == "calibrated"
     assert card.recipe["seed"] == 3
@@ -72,6 +74,46 @@ def test_a_log_linear_decoder_is_fitted_where_the_recipe_asks_for_it(
     true = read_shares(small_chips / "train_labels.csv").loc[found.shares.index]
     assert score(found.shares, true).kl == pytest.approx(run.scores["kl_loglinear"], rel=1e-3)
     assert "loglinear" in (run.folder / "card.md").read_text()
+
+
+def test_iou_and_calibration_are_those_of_an_evaluation(
+    small_chips: Path, recipe: Path, tmp_path: Path
+) -> None:
+    run = landcover.train(recipe, small_chips, tmp_path / "run")
+    facts = json.loads((run.folder / "run.json").read_text())
+    landcover.predict(
+        small_chips,
+        tmp_path / "predicted",
+        model=run.model,
+        part="val",
+        precision="float32",
+        probabilities=True,
+    )
+    found = landcover.evaluate(tmp_path / "predicted", small_chips, tmp_path / "evaluation")
+    assert set(facts["iou_val"]) == set(found.classes["name"])
+    for name, iou in zip(found.classes["name"], found.classes["iou"], strict=True):
+        assert facts["iou_val"][name] == (None if np.isnan(iou) else pytest.approx(iou, abs=2e-3)), name
+    assert facts["scores_val"]["mean_iou"] == pytest.approx(found.mean_iou, abs=2e-3)
+    assert run.scores["calibration_error"] == pytest.approx(found.ece, abs=5e-3)
+
+
+def test_a_watcher_stops_a_training_that_can_go_on(small_chips: Path, recipe: Path, tmp_path: Path) -> None:
+    whole = landcover.train(recipe, small_chips, tmp_path / "whole")
+    epochs: list[int] = []
+
+    def stop(history: pd.DataFrame) -> None:
+        epochs.append(len(history))
+        if len(history) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        landcover.train(recipe, small_chips, tmp_path / "stopped", watch=stop)
+    assert not (tmp_path / "stopped" / "run.json").exists()
+    resumed = landcover.train(
+        recipe, small_chips, tmp_path / "stopped", resume=True, watch=lambda h: epochs.append(len(h))
+    )
+    assert epochs == [1, 2, *range(2, len(whole.history) + 1)]
+    assert outcome(resumed.folder) == outcome(whole.folder)
 
 
 @pytest.mark.parametrize("kind", ["atrous", "benchmark", "fcdensenet"])

@@ -184,8 +184,7 @@ def intervals(table: pd.DataFrame, xlabel: str, caption: str = "") -> Figure:
         axes.set_xscale("log")
         values = table[["value", "low", "high"]].to_numpy(float).clip(floor)
         axes.set_xlim(np.nanmin(values) / 1.5, np.nanmax(values) * 2.2)
-        axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
-        axes.xaxis.set_minor_formatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else "")
+        plain_logarithm(axes.xaxis)
         axes.tick_params(axis="x", which="both", length=3.5, pad=4)
         axes.set_yticks(range(len(table)), list(table["name"]))
         axes.set_ylim(len(table) - 0.4, -0.6)
@@ -222,12 +221,17 @@ def curves(history: pd.DataFrame, caption: str = "") -> Figure:
             grid[1].plot(epoch, best, "o", color=ACCENT)
             grid[1].set(ylabel="validation KL (logarithmic)", xlabel="epoch", yscale="log")
             grid[1].set_title(f"best: {best:.4f} in epoch {epoch}")
-            grid[1].yaxis.set_major_formatter(lambda v, _: f"{v:g}")
-            grid[1].yaxis.set_minor_formatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else "")
+            plain_logarithm(grid[1].yaxis)
             alt += f", best validation KL {best:.4f} in epoch {epoch}"
         for axes in grid:
             axes.grid(True)
         return inline_svg(canvas, alt, caption)
+
+
+def plain_logarithm(axis: Any) -> None:
+    """Numbers as people write them on a logarithmic axis, few enough to be read."""
+    axis.set_major_formatter(lambda v, _: f"{v:g}")
+    axis.set_minor_formatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else "")
 
 
 def inline_svg(canvas: Canvas, alt: str, caption: str) -> Figure:

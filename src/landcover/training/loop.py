@@ -57,6 +57,9 @@ def fit(
     are validated; the epoch with the lowest KL of the decoded shares (mean of probabilities) is kept, or the
     last one when there are no validation chips. `folder/last.safetensors` holds all that is needed to go on.
 
+    `record` gets the history after each epoch, and what there is of it when a training goes on. An exception
+    that it raises stops the training there; it can go on like a killed one.
+
     Returns
     -------
     history : one row an epoch
@@ -73,9 +76,11 @@ def fit(
         tensors, facts = checkpoint.load(folder / "last.safetensors")
         checkpoint.unpack(tensors, network, average, optimizer)
         start, history = facts["step"], facts["history"]
+        record(history)  # the stop may have come before the last epoch was recorded
     steps_an_epoch = math.ceil(len(train.ids) / schedule.batch)
     losses: list[float] = []
     began = time.perf_counter() - (history[-1]["seconds"] if history else 0)
+    began_processor = time.process_time() - (history[-1].get("processor_seconds", math.nan) if history else 0)
     for step in range(start, schedule.steps):
         rng = np.random.default_rng((recipe.seed, step))
         torch.manual_seed(int(rng.integers(2**31)))
@@ -112,6 +117,7 @@ def fit(
                 "val_kl": val_kl,
                 "learning_rate": optimizer.param_groups[0]["lr"],
                 "seconds": time.perf_counter() - began,
+                "processor_seconds": time.process_time() - began_processor,
             }
         )
         if not val or val_kl <= min(row["val_kl"] for row in history):

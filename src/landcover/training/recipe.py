@@ -244,18 +244,38 @@ def read_recipe(path: Path) -> Recipe:
     ------
     LandcoverError : unreadable, or at fault; every unknown key and every value out of range is named
     """
+    data = read_toml(path)
+    refuse(path, mistakes(data))
+    return Recipe.model_validate(data)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a recipe or a space says, unchecked."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         finding = "is not there" if isinstance(error, FileNotFoundError) else f"can't be read ({error})"
-        raise LandcoverError(path, finding, "a recipe in TOML", "see recipes/ for examples") from error
+        raise LandcoverError(path, finding, "a file in TOML", "see recipes/ for examples") from error
+
+
+def mistakes(data: dict[str, Any]) -> list[str]:
+    """What is wrong in a recipe's data: unknown keys, values out of range or at odds; empty if nothing."""
     try:
-        return Recipe.model_validate(data)
+        Recipe.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(_told(e) for e in error.errors())
+        return [_told(e) for e in error.errors()]
+    return []
+
+
+def refuse(path: Path, faults: list[str]) -> None:
+    """Tell all mistakes of a file in one line, if there are any."""
+    if faults:
         raise LandcoverError(
-            path, f"has {error.error_count()} mistakes: {faults}", "the keys of docs/training.md", "mend them"
-        ) from error
+            path,
+            f"has {len(faults)} mistakes: {'; '.join(faults)}",
+            "the keys of docs/training.md",
+            "mend them",
+        )
 
 
 def _told(error: Any) -> str:

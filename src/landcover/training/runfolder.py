@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,9 @@ def finish(
     training: Chips,
     validation: Chips | None,
     start: Path | None,
+    iou: Mapping[str, float],
 ) -> None:
-    """Write run.json and card.md."""
+    """Write run.json and card.md; iou: of each class on the validation chips, NaN for one that is nowhere."""
     kept = min(history, key=lambda r: r["val_kl"]) if validation else history[-1]
     facts = {
         "commit": commit,
@@ -108,8 +110,10 @@ def finish(
         "epochs": len(history),
         "kept_epoch": int(kept["epoch"]),
         "wall_time_s": round(history[-1]["seconds"], 1),
+        "processor_time_s": _rounded(history[-1].get("processor_seconds", math.nan), 1),
         "decoder": card.decoder.to_dict(),
         "scores_val": dict(card.scores),
+        "iou_val": {name: _rounded(value, 5) for name, value in iou.items()},
         "export_difference": difference,
         "start": _about(start) if start is not None else None,
     }
@@ -135,6 +139,10 @@ def finish(
         "The recipe, with every setting, is recipe.toml.",
     ]
     write_text(folder / "card.md", "\n".join(lines) + "\n")
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None
 
 
 def _about(start: Path) -> dict[str, Any]:

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import onnx
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from landcover.chips.folder import ChipsFolder, open_chips
+from landcover.chips.folder import open_chips
 from landcover.errors import LandcoverError
 from landcover.files import whole
-from landcover.inference.calibrate import about, conformal_of, places_of
-from landcover.inference.engine import Engine
-from landcover.inference.modelfile import Card, band_statistics, save
-from landcover.inference.novelty import fit_novelty
 from landcover.inference.processor import gains_from_bf16
 from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
 from landcover.report.page import write_svg
-from landcover.shares.calibrate import fit_calibrated
-from landcover.shares.decode import KINDS, Decoder
-from landcover.shares.loglinear import fit_loglinear
-from landcover.shares.score import kl_terms
 from landcover.training import checkpoint, loop
+from landcover.training.conclude import Couples, Run, conclude
 from landcover.training.data import (
-    IGNORED,
     Chips,
     choose_chips,
     class_weights,
@@ -42,42 +32,15 @@ from landcover.training.data import (
     refuse_leaks,
 )
 from landcover.training.export import (
-    check_model,
     load_weights,
     trained_weights,
-    write_int8,
-    write_model,
 )
 from landcover.training.forest import train_forest
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
-from landcover.training.runfolder import commit_of_code, finish, hash_of, open_run, versions
+from landcover.training.runfolder import commit_of_code, hash_of, open_run, versions
 from landcover.training.tracking import Tracking, check_trackers
 from landcover.training.vote import VoteRecipe, assemble, histories, read_vote, train_members
-
-CHECKED_CHIPS = 8
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished training.
-
-    Attributes
-    ----------
-    folder : the run folder (docs/data-formats.md)
-    model : its model file; None for a forest
-    history : one row an epoch
-    scores : mean KL on the validation chips by decoder (`kl_counts`, `kl_mean`, `kl_calibrated`, and
-        `kl_loglinear` where the recipe asks for it), of the int8 copy by the model's decoder (`kl_int8`), and
-        overall accuracy; empty without validation chips
-    warnings : a line for each tracker that failed
-    """
-
-    folder: Path
-    model: Path | None
-    history: pd.DataFrame
-    scores: dict[str, float]
-    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -90,6 +53,7 @@ def train(
     overwrite: bool = False,
     processes: int = 1,
     track: Sequence[str] = (),
+    watch: Callable[[pd.DataFrame], None] | None = None,
 ) -> Run:
     """Train a network on the chips of a folder, or several that vote.
 
@@ -105,6 +69,8 @@ def train(
     overwrite : begin anew in a folder that holds a run
     processes : members of a vote trained at the same time; one network is trained in one
     track : where to log the training too: mlflow, wandb (docs/training.md)
+    watch : gets the history, one row an epoch, after each epoch; an exception that it raises stops the
+        training, and `resume` can go on with it
 
     Raises
     ------
@@ -149,7 +115,7 @@ def train(
         load_weights(segmenter, weights, Path(start or ""))
     folder = open_run(Path(out), facts, resume, overwrite)
     tracking = Tracking(track, folder, settings)
-    history = _fit(segmenter, training, validation, draw, lakes, settings, folder, tracking)
+    history = _fit(segmenter, training, validation, draw, lakes, settings, folder, tracking, watch)
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
@@ -190,72 +156,6 @@ def _train_vote(
     return conclude(folder, network, couples, settings, described, histories(runs), commit, None)
 
 
-@dataclass(frozen=True)
-class Couples:
-    """The chips that a run was trained and chosen on."""
-
-    source: ChipsFolder
-    training: Chips
-    validation: Chips | None
-    val_ids: list[str]
-
-
-def conclude(
-    folder: Path,
-    segmenter: nn.Module,
-    couples: Couples,
-    settings: Recipe,
-    described: dict[str, Any],
-    history: list[loop.Row],
-    commit: str | None,
-    start: Path | None,
-) -> Run:
-    """From a trained network to the model file, its int8 copy, its card and the record of the run."""
-    chips, training, validation = couples.source, couples.training, couples.validation
-    decoder, scores = _decoder(segmenter, training, validation, settings)
-    card = Card(
-        legend=chips.legend,
-        classes=chips.legend.label_codes,
-        bands=settings.data.bands,
-        statistics=band_statistics(training.images.transpose(1, 0, 2, 3)[:, training.images.any(axis=1)]),
-        novelty=fit_novelty(training.images, (validation or training).images),
-        window=settings.export.window,
-        overlap=settings.export.overlap,
-        decoder=decoder,
-        recipe=described,
-        scores=scores,
-        data_hash=training.hash(),
-        versions=versions(),
-    )
-    model, small = folder / "model.onnx", folder / "model.int8.onnx"
-    write_model(model, segmenter, card)
-    difference = check_model(model, segmenter, (validation or training).images[:CHECKED_CHIPS])
-    write_int8(small, segmenter, card, training.images)
-    if validation is not None:
-        p = np.stack(list(Engine(small).probabilities(validation.images)))
-        card = replace(card, scores=scores | {"kl_int8": _kl(card.decoder, p, validation)})
-        known = about(chips, couples.val_ids, "val")
-        for path in (small, model):
-            found = conformal_of(
-                path, validation.images, validation.targets, places_of(chips, couples.val_ids), known
-            )
-            card = replace(card, conformal=found)
-            save(path, onnx.load(path), card)
-    finish(
-        folder,
-        card,
-        commit,
-        history,
-        difference,
-        sum(p.numel() for p in segmenter.parameters()),
-        chips.path.name,
-        training,
-        validation,
-        start,
-    )
-    return Run(folder, model, pd.DataFrame(history), dict(card.scores))
-
-
 def _on_this_machine(settings: Recipe) -> Recipe:
     """The recipe with the precision that `auto` stands for here."""
     if settings.schedule.precision != "auto":
@@ -285,6 +185,7 @@ def _fit(
     settings: Recipe,
     folder: Path,
     tracking: Tracking,
+    watch: Callable[[pd.DataFrame], None] | None,
 ) -> list[loop.Row]:
     weights: Tensor | None = None
     if settings.loss.class_weights != "none":
@@ -296,6 +197,8 @@ def _fit(
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
         write_svg(folder / "curves.svg", curves(table))
         tracking.record(history)
+        if watch is not None:
+            watch(table)
 
     with tracking, _progress(settings.schedule.steps) as tell:
         return loop.fit(
@@ -331,42 +234,3 @@ def _progress(steps: int) -> Iterator[Any]:
             bar.update(task, completed=p.step, epoch=p.epoch, loss=p.loss, kl=p.val_kl)
 
         yield tell
-
-
-def _decoder(
-    segmenter: nn.Module, training: Chips, validation: Chips | None, settings: Recipe
-) -> tuple[Decoder, dict[str, float]]:
-    """The decoder of the model file, and the scores of every decoder on the validation chips."""
-    prior = training.shares.mean(axis=0)
-    if validation is None:
-        return Decoder("counts" if settings.decoder.kind == "counts" else "mean"), {}
-    p = loop.probabilities(segmenter, validation)
-    valid = validation.targets != IGNORED
-    keep = valid.any(axis=(1, 2))
-    fitted = fit_calibrated(list(p[keep]), list(valid[keep]), validation.shares[keep], prior / prior.sum())
-    kinds = [kind for kind in KINDS if kind != "loglinear"]
-    if settings.decoder.kind == "loglinear":
-        both = _loglinear(segmenter, training, validation)
-        fitted, kinds = replace(fitted, slopes=both.slopes, offsets=both.offsets), list(KINDS)
-    scores = {f"kl_{kind}": _kl(replace(fitted, kind=kind), p, validation) for kind in kinds}
-    right = p.argmax(axis=1) == validation.targets
-    scores["overall_accuracy"] = float(right[valid].mean())
-    return replace(fitted, kind=settings.decoder.kind), scores
-
-
-def _loglinear(segmenter: Segmenter, *parts: Chips) -> Decoder:
-    """The log-linear decoder of the labelled chips of training and validation."""
-    labelled = [(chips.targets != IGNORED).any(axis=(1, 2)) for chips in parts]
-    chosen = [(c, i) for c, known in zip(parts, labelled, strict=True) for i in np.flatnonzero(known)]
-    p = (loop.probabilities(segmenter, replace(c, images=c.images[i : i + 1]))[0] for c, i in chosen)
-    valid = (c.targets[i] != IGNORED for c, i in chosen)
-    true = np.concatenate([c.shares[known] for c, known in zip(parts, labelled, strict=True)])
-    return fit_loglinear(p, valid, true)
-
-
-def _kl(decoder: Decoder, p: npt.NDArray[np.float32], chips: Chips) -> float:
-    """Mean KL of the shares of chips that have labels; p: chips × classes × height × width."""
-    valid = chips.targets != IGNORED
-    keep = valid.any(axis=(1, 2))
-    shares = np.stack([decoder.decode(q, v) for q, v in zip(p[keep], valid[keep], strict=True)])
-    return float(kl_terms(chips.shares[keep], shares).sum(axis=1).mean())

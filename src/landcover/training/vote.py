@@ -115,13 +115,14 @@ def assemble(vote: VoteRecipe, runs: list[Path], classes: int) -> tuple[Vote, li
 
 def histories(runs: list[Path]) -> list[dict[str, float]]:
     """The kept epoch of each member, seconds added up."""
-    rows, seconds = [], 0.0
+    rows, seconds, processor = [], 0.0, 0.0
     for run in runs:
         history: list[dict[str, float]] = pd.read_csv(run / "history.csv").to_dict("records")  # type: ignore[assignment]
         chosen = not math.isnan(history[-1]["val_kl"])  # there were validation chips
         kept = min(history, key=lambda row: row["val_kl"]) if chosen else history[-1]
         seconds += history[-1]["seconds"]
-        rows.append(kept | {"seconds": seconds})
+        processor += history[-1]["processor_seconds"]
+        rows.append(kept | {"seconds": seconds, "processor_seconds": processor})
     return rows
 
 
