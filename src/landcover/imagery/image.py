@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from landcover.errors import LandcoverError
 from landcover.imagery.bandfiles import is_product
+from landcover.imagery.blocks import Blocks
 from landcover.imagery.mtd import BAND_IDS
 from landcover.imagery.product import Product, open_layers, read_product
 from landcover.imagery.raster import SUFFIXES, Place, open_raster, reading, slow_layout, without_query
@@ -97,13 +98,25 @@ class Image:
         """The open raster that gives the grid."""
         return self.sources[0]
 
-    def cache(self, rows: int) -> int:
-        """Bytes of the blocks that `rows` rows of pixels touch: with these kept, none is decoded twice."""
-        return sum(
-            (-(-(rows - 1) // high) + 1) * high * source.width * np.dtype(kind).itemsize
-            for source in self.sources
-            for (high, _), kind in zip(source.block_shapes, source.dtypes, strict=True)
-        )
+    def by_blocks(self) -> Image:
+        """The same image, for windows that are read from left to right and from top to bottom: `Blocks`."""
+        classes = Blocks(self.scene_classes) if self.scene_classes is not None else None
+        return replace(self, sources=tuple(map(Blocks, self.sources)), scene_classes=classes)
+
+    @property
+    def cache(self) -> int:
+        """Bytes that GDAL has to keep so that, read `by_blocks`, no block is decoded twice."""
+        return sum(Blocks(raster).cache for raster in self._rasters)
+
+    def forget(self, y: int, x: int) -> None:
+        """Read `by_blocks`: no window to come needs what is above row `y` and left of column `x`."""
+        for blocks in self._rasters:
+            k = -(-self.height // blocks.height)  # SCL: each of its pixels covers k × k of those of the bands
+            blocks.forget(y // k, x // k if x < self.width else blocks.width)
+
+    @property
+    def _rasters(self) -> tuple[Any, ...]:
+        return self.sources if self.scene_classes is None else (*self.sources, self.scene_classes)
 
     @property
     def place(self) -> Place | None:

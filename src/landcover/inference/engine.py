@@ -138,14 +138,15 @@ class Engine:
             key, shape, request = waiting.popleft()
             request.wait()
             yield key, tuple(tensor.data[0] for tensor in request.output_tensors)
-            if shape in idle:
-                idle[shape].append(request)
+            idle[shape].append(request)
 
         for key, arrays in inputs:
             shape = (arrays[0].shape[1], arrays[0].shape[2])
+            for dropped in self._make_room(shape):  # before another graph takes memory, too
+                while any(under_way == dropped for _, under_way, _ in waiting):
+                    yield from finish()
+                idle.pop(dropped, None)
             compiled = self._compile(shape)
-            for dropped in idle.keys() - self._compiled.keys():
-                del idle[dropped]
             if shape not in idle:
                 number = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
                 idle[shape] = [compiled.create_infer_request() for _ in range(number + 1)]
@@ -154,6 +155,7 @@ class Engine:
             request = idle[shape].pop()
             request.start_async({i: array[None] for i, array in enumerate(arrays)}, share_inputs=True)
             waiting.append((key, shape, request))
+            del compiled, request  # a graph is in memory for as long as anything of it is
         while waiting:
             yield from finish()
 
@@ -162,12 +164,18 @@ class Engine:
         for _, (found, *_) in self.run((None, (image,)) for image in images):
             yield found.copy()
 
+    def _make_room(self, shape: Shape) -> list[Shape]:
+        """Drop the graphs used longest ago, so that there is room for that of `shape`; give their shapes."""
+        many = 0 if shape in self._compiled else len(self._compiled) + 1 - MOST_SHAPES
+        dropped = list(self._compiled)[: max(many, 0)]
+        for other in dropped:
+            del self._compiled[other]
+        return dropped
+
     def _compile(self, shape: Shape) -> Any:
         if shape in self._compiled:
             self._compiled[shape] = self._compiled.pop(shape)
         else:
-            while len(self._compiled) >= MOST_SHAPES:
-                del self._compiled[next(iter(self._compiled))]
             model = self._model.clone()
             model.reshape([1, len(self.card.bands), *shape])
             model = symmetric(model) if self.tta else model

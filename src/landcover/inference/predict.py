@@ -23,7 +23,6 @@ from landcover import __version__
 from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import sha256, staged, write_text
-from landcover.imagery.cog import CACHE
 from landcover.imagery.image import Reading
 from landcover.imagery.write import write_quantity
 from landcover.inference.areas import area_table, write_areas
@@ -45,6 +44,7 @@ from landcover.shares.decode import override
 from landcover.weights import box_model
 
 Where = Literal["local", "ray"]
+CACHE = 16 * 2**20  # bytes that GDAL keeps at least
 RESULTS = (
     "maps",
     "probabilities",
@@ -248,6 +248,7 @@ def _run(
                 found[row.plan.id] = _finish(scene, card, stage, digests.pop(row.plan.id))
                 journal.add(found[row.plan.id])
                 del waiting[row.plan.id]
+            del row  # before the next row takes its room
     return [found[p.id] for p in plans]
 
 

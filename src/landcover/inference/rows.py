@@ -150,6 +150,7 @@ def compute(tasks: Iterable[Task], engine: Engine, layers: Layers) -> Iterator[R
             row.add(column, outputs)
             if column + 1 == len(row.plan.columns.starts):
                 yield row.finished()
+            del row, outputs  # before the next row takes its room
 
 
 Window = tuple[tuple["_Building", int], Arrays]
@@ -158,8 +159,9 @@ Window = tuple[tuple["_Building", int], Arrays]
 def _read(tasks: Iterable[Task], layers: Layers) -> Generator[Window]:
     for plan, rows in groupby(tasks, key=lambda task: task[0]):
         with plan.reading.open(plan.path) as image:
+            blocks = image.by_blocks()
             for _, index in rows:
-                yield from _Building(plan, index, layers).windows(image)
+                yield from _Building(plan, index, layers).windows(blocks)
 
 
 class _Building:
@@ -195,10 +197,13 @@ class _Building:
         """
         rows, columns = self.part, self.plan.columns
         size = self.plan.rows.sizes[self.index]
+        below = (*self.plan.rows.starts, self.plan.rows.length)[self.index + 1]  # where the next row begins
+        last = len(columns.starts) - 1
         for column, (x, width) in enumerate(zip(columns.starts, columns.sizes, strict=True)):
             part = columns.part(column)
             inside = (min(size, self.plan.rows.length), min(width, columns.length))
             pixels, valid = image.read(self.y, x, *inside)
+            image.forget(below, columns.starts[column + 1] if column < last else columns.length)
             fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
             self.valid[:, x + part.enter : x + part.end] = valid[fresh]
             seen = pixels[:, *fresh]
@@ -241,7 +246,7 @@ class _Building:
         return Row(self.plan, self.index, *found)
 
     def _begin(self) -> None:
-        """Make room for the results, only now: the row before may still be there."""
+        """Make room for the results, only now that the row before has left."""
         part, width, classes = self.part, self.plan.columns.length, len(self.layers.codes)
         self.done = [
             np.empty((n, part.end - part.begin, width), np.uint8) for n in self.layers.bands.values()

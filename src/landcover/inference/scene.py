@@ -41,7 +41,7 @@ def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int,
             image.files,
             image.notes,
             when_taken(image.source),
-            image.cache(window),
+            image.cache,
             -(-max(image.height, image.width) // picture) if picture else 0,
             image.place,
             Axis.cover(image.height, window, overlap),
@@ -157,6 +157,7 @@ class Assembly:
         seam = row.top - self._bottom
         seam *= self.plan.rows.fade[:, None]
         seam += self._bottom
+        del self._bottom  # as wide as the scene, for each class
         height, width = row.valid.shape
         areas = pixel_areas(self.plan.place, self._height + np.arange(height), np.arange(width))
         self.tally.sums += self.layers.sums_of_pixels(seam, row.valid, areas)

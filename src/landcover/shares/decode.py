@@ -83,7 +83,8 @@ class Decoder:
         if chosen is not None:
             p = p[:, chosen]
         if self.kind == "calibrated" and self.temperature != 1:
-            p = np.maximum(p, np.finfo(np.float32).tiny) ** np.float32(1 / self.temperature)
+            p = np.maximum(p, np.finfo(np.float32).tiny)
+            p **= np.float32(1 / self.temperature)
             p /= p.sum(axis=0)
         if self.kind == "loglinear" and self.slopes:
             p = loglinear(p, np.array(self.slopes), np.array(self.offsets))
