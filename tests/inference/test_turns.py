@@ -16,9 +16,12 @@ from conftest import read_tiff, write_tiff
 
 import landcover
 from landcover.errors import LandcoverError
-from landcover.imagery.image import BANDS
+from landcover.imagery.image import BANDS, Reading
+from landcover.inference.cluster import _Worker
 from landcover.inference.engine import Engine, Precision
 from landcover.inference.intervals import why_none
+from landcover.inference.layers import Layers
+from landcover.inference.scene import plan_scene
 from landcover.shares.decode import Decoder
 from landcover.weights import box_model
 
@@ -110,6 +113,17 @@ def test_a_turned_scene_of_several_windows_has_the_same_shares(tmp_path: Path, m
         out = tmp_path / f"out_{name}"
         shares.append(landcover.predict(path, out, model=model, precision="float32", tta=True).shares)
     assert np.allclose(shares[0].loc["a"], shares[1].loc["b"], atol=1e-6)
+
+
+def test_a_worker_of_a_cluster_turns_too(tmp_path: Path, model: Path) -> None:
+    image = numbers(64, 64)
+    path = write_tiff(tmp_path / "a.tif", image.astype(np.uint16), BANDS)
+    card = Engine(model).card
+    layers = Layers.of(card, card.decoder, False, False)
+    plan = plan_scene("a", path, Reading(card.bands), 64, 16)
+    worker = _Worker(model.read_bytes(), model.name, "float32", 1, True, layers)
+    found = worker.row((plan, 0)).tally.sums[0]
+    assert np.allclose(found, mean_of_eight(model, image).sum(axis=(1, 2)), rtol=1e-5)
 
 
 def test_intervals_that_were_calibrated_without_turns_are_not_given() -> None:

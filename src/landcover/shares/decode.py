@@ -7,7 +7,7 @@ Every decoder sums something over pixels, so that a scene of any size is decoded
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -171,4 +171,4 @@ def override(trained: Decoder, kind: str | None) -> Decoder:
             "counts or mean",
             f'choose one of these, or train with decoder = "{kind}"',
         )
-    return replace(trained, kind=cast(Kind, kind))
+    return replace(trained, kind=kind)

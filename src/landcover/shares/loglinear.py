@@ -71,8 +71,13 @@ def fit_parameters(
         return float(kl + ridge * (x @ x)), gradient + 2 * ridge * x
 
     bounds = [(-1.5, 1.5)] * classes + [(-5.0, 5.0)] * classes
-    options = {"maxiter": STEPS}
-    x: Floats = minimize(
-        loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B", bounds=bounds, options=options
-    ).x
+    found = minimize(
+        loss,
+        np.zeros(2 * classes),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": STEPS},
+    )
+    x: Floats = found.x
     return np.exp(x[:classes]), x[classes:]
