@@ -40,10 +40,10 @@ def assess(
     valid = validation.targets != IGNORED
     keep = valid.any(axis=(1, 2))
     fitted = fit_calibrated(list(p[keep]), list(valid[keep]), validation.shares[keep], prior / prior.sum())
-    kinds = [kind for kind in KINDS if kind != "loglinear"]
     if settings.decoder.kind == "loglinear":
         both = _loglinear(segmenter, training, validation)
-        fitted, kinds = replace(fitted, slopes=both.slopes, offsets=both.offsets), list(KINDS)
+        fitted = replace(fitted, slopes=both.slopes, offsets=both.offsets)
+    kinds = [kind for kind in KINDS if kind != "loglinear" or fitted.slopes]
     scores = {f"kl_{kind}": mean_kl(replace(fitted, kind=kind), p, validation) for kind in kinds}
 
     true, chosen = validation.targets[valid], p.argmax(axis=1)[valid]
