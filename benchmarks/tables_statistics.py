@@ -275,8 +275,8 @@ def conformal_communes() -> str:
     )
     return rows(["commune", "px", *classes], body) + (
         f"\n\nBold: the interval misses the mask. Over all classes {box['coverage']:.0%} held (all at once "
-        f"{box['joint']:.0%}) with the bounds of its model file{own}. {found['too_large']} communes with more "
-        f"than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
+        f"{box['joint']:.0%}) with the bounds of its model file{own}. {found['too_large']} communes with "
+        f"more than {sides[-1]}² labelled pixels and {found['too_small']} with fewer than "
         f"{sides[0]}² have no interval."
     )
 
