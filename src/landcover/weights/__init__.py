@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "1bbfb29de90c629d794c2a27c65d51177699caf0f05a924c13cbad709e172c4a",
-    "box.int8.onnx": "9620a193a7287a25dc960a0f822c6aaf3d8a4e60e5d5cf7799de1f941a3a27b9",
+    "box.onnx": "08e5beb4739d121866a68bae789c07ec8c1106a09572c2053d9913fbb5c7f3fe",
+    "box.int8.onnx": "2b55b0f254df954c07f80ebcf96dca57d06f7d8ff40bd104bfec1fdcaacf3fa5",
 }
 
 
