@@ -35,7 +35,8 @@ def main(chips: Path, result: Path, models: list[Path]) -> None:
             entry["recipe"] = dict(Engine(model).card.recipe)
         found_models.append(entry)
     for part in PARTS:
-        for decoder in DECODERS:
+        known = set.intersection(*(set(m["scores"][part]) for m in found_models))  # type: ignore[index]
+        for decoder in [d for d in (*DECODERS, "loglinear") if d in known]:
             values = [m["scores"][part][decoder]["kl"] for m in found_models]  # type: ignore[index]
             print(f"{part:<10} {decoder:<11} " + "  ".join(f"{v:.5f}" for v in values), end="")
             print(f"  median {median(values):.5f}" if len(values) > 1 else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from landcover.accuracy.calibration import Calibration
 from landcover.accuracy.confusion import Crossing, class_measures, cross, ratio_interval
 from landcover.chips.folder import open_chips, read_couples
 from landcover.inference.engine import Engine
-from landcover.shares.decode import Decoder
 from landcover.shares.score import Score, difference, read_shares, score, spatial_blocks
 
 DECODERS = ("counts", "mean", "calibrated")
@@ -24,7 +24,7 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
     engine, folder = Engine(model, "float32"), open_chips(chips)
     card, legend = engine.card, folder.legend
     own = card.decoder
-    decoders = {k: Decoder(k, own.temperature, own.shrinkage, own.prior) for k in DECODERS}
+    decoders = {k: replace(own, kind=k) for k in DECODERS} | {own.kind: own}
     true = read_shares(chips / "train_labels.csv")
     assert folder.splits is not None
     blocks = spatial_blocks(folder.splits)
@@ -32,7 +32,7 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
     for part in parts:
         ids = folder.part(part)
         images, masks = read_couples(folder, ids, None, card.bands)
-        shares: dict[str, list[Any]] = {k: [] for k in DECODERS}
+        shares: dict[str, list[Any]] = {k: [] for k in decoders}
         crossings, calibration, began = [], Calibration(), time.process_time()
         for p, mask in zip(engine.probabilities(images), masks, strict=True):
             for kind, decoder in decoders.items():
@@ -47,7 +47,7 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
             table[[c.name for c in legend.classes if c.code in card.classes]] = np.stack(rows)
             results[kind] = score(table, true.loc[ids], blocks=blocks)
         found[part] = {"decoder": own.kind} | {k: _about(s) for k, s in results.items()}
-        for kind in DECODERS:
+        for kind in decoders:
             if kind != own.kind:
                 d = difference(results[kind], results[own.kind], blocks)
                 found[part][f"{kind} − {own.kind}"] = {"mean": d.mean, "low": d.low, "high": d.high}

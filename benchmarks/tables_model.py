@@ -28,20 +28,20 @@ def one_place_scores() -> str:
 def _scores(name: str, parts: dict[str, str]) -> str:
     found = read(name)
     scores = found["models"][0]["scores"]
-    body = []
+    body, decoders = [], [d for d in (*DECODERS, "loglinear") if d in scores["test"]]
     for part, title in parts.items():
         accuracy, low, high = scores[part]["overall_accuracy"]
         body.append(
             [
                 title,
-                *(interval(scores[part][d]) for d in DECODERS),
+                *(interval(scores[part][d]) for d in decoders),
                 f"{accuracy:.3f} ({low:.3f} to {high:.3f})",
                 *(f"{scores[part][k]:.3f}" for k in ("mean_iou", "ece")),
                 f"{scores[part]['iou']['water']:.2f}",
             ]
         )
     measures = ["overall accuracy", "mean IoU", "calibration error", "IoU of water"]
-    header = ["part", *(f"KL, {d}" for d in DECODERS), *measures]
+    header = ["part", *(f"KL, {d}" for d in decoders), *measures]
     return rows(header, body) + f"\n\nScored at commit {found['commit']}."
 
 
