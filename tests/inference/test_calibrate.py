@@ -159,4 +159,4 @@ def test_the_box_says_how_far_it_may_be_off() -> None:
         assert found.conformal is not None
         assert found.conformal.decoder == found.decoder
         assert [size.side for size in found.conformal.sizes] == [64, 128, 256, 320]
-        assert (found.conformal.chips["part"], found.conformal.chips["chips"]) == ("val", 41)
+        assert (found.conformal.chips["part"], found.conformal.chips["chips"]) == ("val", 45)

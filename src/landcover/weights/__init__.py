@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "08e5beb4739d121866a68bae789c07ec8c1106a09572c2053d9913fbb5c7f3fe",
-    "box.int8.onnx": "2b55b0f254df954c07f80ebcf96dca57d06f7d8ff40bd104bfec1fdcaacf3fa5",
+    "box.onnx": "9ede6eae8d79826d62bdd8ad30216caddb78cb02062e89437fb74689ad203e88",
+    "box.int8.onnx": "8b5adb27edace56ce964a73d7daf4653a28f602839832cd82a47b1291e3e8cb9",
 }
 
 
