@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 from result_files import ROOT, interval, read, rows
@@ -60,6 +61,7 @@ def field() -> str:
     for path in sorted((ROOT / "results" / "field").glob("*.json")):
         found = read(f"field/{path.stem}")
         scores, run = found["scores"], found["run"]
+        recipe = tomllib.loads((ROOT / "recipes" / "field" / f"{path.stem}.toml").read_text(encoding="utf-8"))
         test = scores["test"]
         commits.add(str(run["commit"])[:7])
         accuracy = test.get("overall_accuracy")
@@ -67,8 +69,8 @@ def field() -> str:
             [
                 path.stem.replace("_", "-"),
                 f"{run['parameters'] / 1e6:.2f}" if "parameters" in run else "",
-                str(run["steps"]) if "steps" in run else "",
-                f"{run['processor_time_s'] / 60:.0f}" if "processor_time_s" in run else "",
+                str(recipe.get("schedule", {}).get("steps", "")),
+                f"{run['processor_time_s'] / 60:.1f}" if "processor_time_s" in run else "",
                 *(f"{test[d]['kl']:.4f}" if d in test else "" for d in ("counts", "mean")),
                 *(interval(scores[p][scores[p]["decoder"]]) for p in PARTS),
                 f"{accuracy[0]:.3f}" if accuracy else "",

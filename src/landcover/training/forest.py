@@ -67,6 +67,7 @@ def train_forest(
     from sklearn.ensemble import RandomForestClassifier
 
     network, bands, began = settings.network, settings.data.bands, time.perf_counter()
+    worked = time.process_time()
     assert isinstance(network, PixelForest)
     rng = np.random.default_rng(settings.seed)
     drawn: list[Any] = []
@@ -111,6 +112,7 @@ def train_forest(
         "data_hash": training.hash(),
         "chips": {"train": len(training.ids), "val": int(val.sum())},
         "wall_time_s": round(time.perf_counter() - began, 1),
+        "processor_time_s": round(time.process_time() - worked, 1),
         "scores_val": scores,
     }
     write_text(folder / "run.json", json.dumps(facts, indent=1) + "\n")
