@@ -103,10 +103,14 @@ def test_the_log_linear_decoder_of_the_graph_is_that_of_shares(tmp_path: Path) -
     decoder = Decoder("loglinear", slopes=(0.7, 1.2) * 4, offsets=(0.5, -0.5, 0.0, 1.0) * 2)
     fitted = tiny_model(tmp_path / "m.onnx", decoder=decoder)
     path = image(tmp_path / "scene.tif", 64, 96)
-    found = landcover.predict(path, tmp_path / "out", model=fitted, precision="float32", window=96)
+    found = landcover.predict(
+        path, tmp_path / "out", model=fitted, precision="float32", window=96, probabilities=True
+    )
     p = next(Engine(fitted, "float32").probabilities([read_tiff(path).astype(np.float32)]))
     assert np.allclose(found.shares.loc["scene"].iloc[2:], decoder.decode(p), atol=1e-6)
     assert abs(decoder.decode(p) - Decoder("mean").decode(p)).max() > 0.01
+    layer = read_tiff(tmp_path / "out" / "probabilities" / "scene.tif") / 250
+    assert np.allclose(layer.mean(axis=(1, 2)), decoder.decode(p), atol=1e-3)  # shares are the layer's mean
 
 
 def test_areas_are_hectares_of_the_ground_and_sum_to_the_image(tmp_path: Path, model: Path) -> None:

@@ -30,7 +30,7 @@ class Layers:
     ----------
     codes : of the legend, for each class of the model
     no_data : code of pixels without data
-    probabilities, confidence : whether these layers are kept
+    probabilities, confidence : whether these layers are kept, of the probabilities that the decoder averages
     """
 
     codes: tuple[int, ...]
@@ -57,6 +57,8 @@ class Layers:
     def of_pixels(self, p: Floats) -> list[Bytes]:
         """The layers of probabilities, classes × height × width, each bands × height × width."""
         found = [np.array(self.codes, np.uint8)[p.argmax(axis=0)][None]]
+        if self.probabilities or self.confidence:
+            p = self.decoder.of_pixels(p.reshape(len(p), -1)).reshape(p.shape)
         if self.probabilities:
             found.append(to_bytes(p))
         if self.confidence:
@@ -96,14 +98,8 @@ class Layers:
             scaled = ops.multiply(values, np.float32(PROBABILITY_SCALE))
             return ops.convert(ops.round(scaled, "half_to_even"), "u8")
 
-        if self.probabilities:
-            outputs.append(as_bytes(p))
-        if self.confidence:
-            outputs.append(as_bytes(ops.reduce_max(p, np.array([1]), keep_dims=True)))
-        if self.decoder.kind == "counts":
-            each = np.arange(classes, dtype=np.int32).reshape(1, -1, 1, 1)
-            decoded = ops.convert(ops.equal(winner, each), "f32")
-        elif self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
+        decoded = p
+        if self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
             tiny = np.finfo(np.float32).tiny
             scores = ops.log(ops.maximum(p, tiny))
             decoded = ops.softmax(ops.multiply(scores, np.float32(1 / self.decoder.temperature)), 1)
@@ -114,8 +110,13 @@ class Layers:
             )
             scores = ops.log(ops.maximum(p, np.float32(SMALLEST)))
             decoded = ops.softmax(ops.add(ops.multiply(scores, slopes), offsets), 1)
-        else:
-            decoded = p
+        if self.probabilities:
+            outputs.append(as_bytes(decoded))
+        if self.confidence:
+            outputs.append(as_bytes(ops.reduce_max(decoded, np.array([1]), keep_dims=True)))
+        if self.decoder.kind == "counts":
+            each = np.arange(classes, dtype=np.int32).reshape(1, -1, 1, 1)
+            decoded = ops.convert(ops.equal(winner, each), "f32")
         counted = ops.multiply(decoded, ops.convert(counts, "f32"))
         blocks = ops.reshape(counted, np.array([1, classes, height, width // BLOCK, BLOCK]), False)
         outputs.append(ops.reduce_sum(blocks, np.array([4])))

@@ -50,6 +50,21 @@ class Decoder:
     slopes: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()
 
+    def of_pixels(self, p: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+        """The probabilities that are averaged, classes × pixels: those of the network, or made of them."""
+        if self.kind == "calibrated" and self.temperature != 1:
+            p = np.maximum(p, np.finfo(np.float32).tiny)
+            p **= np.float32(1 / self.temperature)
+            p /= p.sum(axis=0)
+        if self.kind == "loglinear" and self.slopes:
+            p = loglinear(p, np.array(self.slopes), np.array(self.offsets))
+        return p
+
+    @property
+    def is_mean_of_pixels(self) -> bool:
+        """Whether shares are the mean of `of_pixels`, and nothing else."""
+        return self.kind != "counts" and not (self.kind == "calibrated" and self.shrinkage)
+
     def pixel_sums(
         self,
         probabilities: npt.NDArray[np.floating[Any]],
@@ -82,12 +97,7 @@ class Decoder:
         chosen = None if valid is None or valid.all() else valid.reshape(-1)
         if chosen is not None:
             p = p[:, chosen]
-        if self.kind == "calibrated" and self.temperature != 1:
-            p = np.maximum(p, np.finfo(np.float32).tiny)
-            p **= np.float32(1 / self.temperature)
-            p /= p.sum(axis=0)
-        if self.kind == "loglinear" and self.slopes:
-            p = loglinear(p, np.array(self.slopes), np.array(self.offsets))
+        p = self.of_pixels(p)
         winners = p.argmax(axis=0) if self.kind == "counts" else None
 
         def total(weight: Floats | None) -> Floats:

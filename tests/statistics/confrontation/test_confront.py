@@ -286,7 +286,7 @@ def test_water_of_a_real_reservoir(data: Path, tmp_path: Path) -> None:
     lake = geopandas.read_file(vectors).to_crs(32631).area.sum() / 10_000
     assert done.total[["reference_ha", "small_ha"]].sum() == pytest.approx(lake, rel=1e-3)
     for name in ("omission_rate", "commission_rate"):
-        assert 0.05 < done.total[name] < 0.2
+        assert 0.03 < done.total[name] < 0.2
         assert done.total[f"low_{name}"] < done.total[name] < done.total[f"high_{name}"]
     assert done.total["novelty_unlike_share"] > 0.4
     assert done.places["confidence"].between(0.2, 1).all()

@@ -22,6 +22,7 @@ KNOWN = Conformal(
     tuple(SizeClass(side, 20, 20, (q,) * 7 + (None,), 2 * q) for side, q in ((64, 0.2), (128, 0.1))),
     {"chips": 41},
 )
+SHRUNK = Decoder("calibrated", 1.0, 0.1, (0.125,) * 8)
 SHARES = pd.DataFrame([[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0]] * 4, columns=NAMES)
 PIXELS = np.array([64.0**2 - 1, 64.0**2, 128.0**2, 128.0**2 + 0.5])
 
@@ -59,7 +60,7 @@ def test_a_territory_without_data_has_none(tmp_path: Path) -> None:
         ({"conformal": None}, "no calibrated intervals"),
         ({"images": []}, "no calibrated intervals"),
         ({"conformal": {**KNOWN.to_dict(), "decoder": Decoder("counts").to_dict()}}, "not the mean"),
-        ({"conformal": {**KNOWN.to_dict(), "decoder": Decoder("loglinear").to_dict()}}, "not the mean"),
+        ({"conformal": {**KNOWN.to_dict(), "decoder": SHRUNK.to_dict()}}, "not the mean"),
         ({"options": {"tta": True}}, "without --tta"),
     ],
 )

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from landcover.shares.conformal import Conformal, intervals_for
-from landcover.shares.decode import Decoder
 
 
 def territory_intervals(
@@ -67,12 +66,7 @@ def _known(layer: Path) -> tuple[Conformal | None, list[str], str]:
     known = Conformal.from_dict(made["conformal"])
     if made["options"].get("tta"):
         return None, [], "they are calibrated for predictions without --tta"
-    if not _is_mean(known.decoder):
-        return None, [], "they are calibrated for a decoder that is not the mean of probabilities"
+    if not known.decoder.is_mean_of_pixels:
+        return None, [], "they are calibrated for a decoder that is not the mean of the layer's probabilities"
     labels = [c["name"] for c in made["legend"]["classes"] if c.get("is_label", True)]
     return known, labels, ""
-
-
-def _is_mean(decoder: Decoder) -> bool:
-    plain = decoder.temperature == 1 and decoder.shrinkage == 0
-    return decoder.kind == "mean" or (decoder.kind == "calibrated" and plain)
