@@ -305,11 +305,11 @@ def change_trials() -> str:
     """Joint intervals of net change where nothing, or something known, changed."""
     found, body = read("change"), []
     places = {"ain": "Ain", "": "south and north"}
-    for side in sorted({_injected(found, t) for t in found["trials"]}):
+    for side in sorted({t["injected_px"] for t in found["trials"]}):
         for begin, place in places.items():
             chosen = [
                 t for t in found["trials"]
-                if _injected(found, t) == side and t["pair"].startswith("ain") == (begin == "ain")
+                if t["injected_px"] == side and t["pair"].startswith("ain") == (begin == "ain")
             ]  # fmt: skip
             if not chosen:
                 continue
@@ -351,7 +351,7 @@ def change_power() -> str:
     classes = [
         (abs(c["true_ha"]) / c["detectable_ha"], c)
         for t in found["trials"]
-        if _injected(found, t)
+        if t["injected_px"]
         for c in t["classes"].values()
         if c["true_ha"]
     ]
@@ -373,12 +373,6 @@ def change_power() -> str:
     return rows(header, body) + (
         f"\n\nThe largest change is {max(size for size, _ in classes):.2f} of its minimum detectable size."
     )
-
-
-def _injected(found: Any, trial: Any) -> int:
-    """The side of the square that was injected, px; 0 for none."""
-    side: int = trial["injected_px"] if "injected_px" in trial else found["injected_px"] * trial["injected"]
-    return side
 
 
 def change_boadella() -> str:
