@@ -68,7 +68,7 @@ def field() -> str:
         body.append(
             [
                 path.stem.replace("_", "-"),
-                f"{run['parameters'] / 1e6:.2f}" if "parameters" in run else "",
+                f"{run['parameters']:,}" if "parameters" in run else "",
                 str(recipe.get("schedule", {}).get("steps", "")),
                 f"{run['processor_time_s'] / 60:.1f}" if "processor_time_s" in run else "",
                 *(f"{test[d]['kl']:.4f}" if d in test else "" for d in ("counts", "mean")),
@@ -79,7 +79,7 @@ def field() -> str:
         )
     body.sort(key=lambda row: float(row[7].split()[0]))
     header = [
-        "recipe", "parameters, M", "steps", "processor minutes", "KL test, counts", "KL test, mean",
+        "recipe", "parameters", "steps", "processor minutes", "KL test, counts", "KL test, mean",
         *(f"KL {p}" for p in PARTS), "accuracy", "mean IoU", "calibration error",
     ]  # fmt: skip
     return rows(header, body) + f"\n\nTrained at {', '.join(sorted(commits))}."
