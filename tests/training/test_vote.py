@@ -55,8 +55,31 @@ def test_mistakes_of_a_vote_are_told_at_once(small_chips: Path, tmp_path: Path) 
         landcover.train(recipe, small_chips, tmp_path / "out")
     recipe = a_vote(tmp_path)
     (tmp_path / "two.toml").write_text('[data]\nbands = ["B08", "B04", "B03", "B02"]\n')
-    with pytest.raises(LandcoverError, match="see other data"):
+    with pytest.raises(LandcoverError, match=r"differ in \[data\]"):
         landcover.train(recipe, small_chips, tmp_path / "out")
+    for name in ("one.toml", "two.toml"):
+        (tmp_path / name).write_text('[data]\nsplit = "place"\n')
+    with pytest.raises(LandcoverError, match="draw their split"):
+        landcover.train(recipe, small_chips, tmp_path / "out")
+    with pytest.raises(LandcoverError, match="--seed: is given for a vote"):
+        landcover.train(a_vote(tmp_path), small_chips, tmp_path / "out", seed=3)
+
+
+def test_a_hard_vote_counts_votes(small_chips: Path, tmp_path: Path) -> None:
+    run = landcover.train(a_vote(tmp_path, 'how = "hard"\n'), small_chips, tmp_path / "run")
+    chips = open_chips(small_chips)
+    images, _ = read_couples(chips, chips.part("val")[:1], None, read_model(run.model)[1].bands)
+    p = next(Engine(run.model, "float32").probabilities(images))
+    assert set(np.unique(p.round(3))) <= {0.0, 0.5, 1.0}
+
+
+def test_overwriting_a_vote_forgets_its_members(small_chips: Path, tmp_path: Path) -> None:
+    run = landcover.train(a_vote(tmp_path), small_chips, tmp_path / "run")
+    stale = run.folder / "members" / "3"
+    stale.mkdir()
+    again = landcover.train(a_vote(tmp_path), small_chips, tmp_path / "run", overwrite=True)
+    assert not stale.exists()
+    assert again.model.is_file()
 
 
 def test_first_and_last_convolutions_of_every_member_are_found() -> None:

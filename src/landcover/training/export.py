@@ -22,6 +22,7 @@ from landcover.training import checkpoint
 
 OPSET = 17
 TOLERANCE = 1e-4
+HEADS = ("network.head.", "network.model.segmentation_head.", "network.scores")  # of all kinds
 CALIBRATION_CHIPS = 60
 
 
@@ -170,7 +171,7 @@ def load_weights(segmenter: Segmenter, weights: dict[str, Tensor], source: Path)
         if not name.endswith("num_batches_tracked")
         and (name not in weights or weights[name].shape != value.shape)
     ]
-    other = [name for name in new if not name.startswith("network.head.")]
+    other = [name for name in new if not name.startswith(HEADS)]
     if other:
         raise LandcoverError(
             source,

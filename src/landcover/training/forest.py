@@ -25,7 +25,7 @@ from landcover.training.data import IGNORED, Chips, load_chips
 from landcover.training.recipe import PixelForest, Recipe
 
 Floats = npt.NDArray[np.float32]
-EVERY = 7  # shares come from every seventh pixel of a chip
+EVERY = 7  # shares come from every seventh labelled pixel of a chip
 SOFTENING = 200.0  # of the logarithm of digital numbers, as in networks/inputs
 
 
@@ -54,6 +54,7 @@ def train_forest(
     folder: Path,
     source: ChipsFolder,
     training: Chips,
+    val_ids: list[str],
     settings: Recipe,
     commit: str | None,
     versions: dict[str, str],
@@ -66,6 +67,8 @@ def train_forest(
     """
     from sklearn.ensemble import RandomForestClassifier
 
+    if not val_ids:
+        raise LandcoverError(source.path, "has no part val", "chips to score on", "see splits.csv")
     network, bands, began = settings.network, settings.data.bands, time.perf_counter()
     worked = time.process_time()
     assert isinstance(network, PixelForest)
@@ -85,21 +88,23 @@ def train_forest(
     true = np.zeros((len(ids), training.classes))
     for number, i in enumerate(ids):
         chip = load_chips(source, [i], settings)
-        pixels = features(chip.images[0], bands, network.window).reshape(chip.targets[0].size, -1)
-        p = forest.predict_proba(pixels[::EVERY])
-        winners = forest.classes_[p.argmax(axis=1)]
+        known = chip.targets[0].ravel()
+        labelled = np.flatnonzero(known != IGNORED)[::EVERY]
+        if not len(labelled):
+            continue
+        pixels = features(chip.images[0], bands, network.window).reshape(known.size, -1)
+        p = forest.predict_proba(pixels[labelled])
+        winners, known = forest.classes_[p.argmax(axis=1)], known[labelled]
         means[number, forest.classes_] = p.mean(axis=0)
         counts[number] = np.bincount(winners, minlength=training.classes) / len(winners)
-        known = chip.targets[0].ravel()[::EVERY]
         right[number] = np.bincount(known[known == winners], minlength=training.classes) / len(winners)
         true[number] = chip.shares[0]
     names = source.legend.label_names
-    table = pd.DataFrame(means, pd.Index(ids, name="sample_id"), names)
+    some = true.sum(axis=1) > 0
+    table = pd.DataFrame(means, pd.Index(ids, name="sample_id"), names)[some]
     table = table.reindex(columns=list(source.legend.names), fill_value=0.0)
     write_shares(folder / "distributions.csv", table, source.legend)
-    val = np.isin(ids, source.part("val")) & (true.sum(axis=1) > 0)
-    if not val.any():
-        raise LandcoverError(source.path, "has no part val", "chips to score on", "see splits.csv")
+    val = np.isin(ids, val_ids) & some
     scores = {
         f"kl_{kind}": float(kl_terms(true[val], found[val]).sum(axis=1).mean())
         for kind, found in (("counts", counts), ("mean", means))

@@ -232,6 +232,8 @@ class Recipe(_Table):
                 raise ValueError(f"augmentation.{key} needs one number for each of data.bands")
         if self.network.ratios and not set(BANDS) <= set(self.data.bands):
             raise ValueError(f"network.ratios needs the bands {', '.join(BANDS)}")
+        if self.network.kind == "pixel-forest" and not {"B04", "B08"} <= set(self.data.bands):
+            raise ValueError('network.kind = "pixel-forest" needs the bands B04, B08')
         if self.augmentation.lakes and not {"B03", "B08"} <= set(self.data.bands):
             raise ValueError("augmentation.lakes needs the bands B03, B08")
         return self

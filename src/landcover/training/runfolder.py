@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -18,6 +19,10 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256, write_text
 from landcover.inference.modelfile import Card
 from landcover.training.data import Chips
+
+WRITTEN = (
+    "history.csv", "curves.svg", "model.onnx", "model.int8.onnx", "card.md", "run.json", "distributions.csv",
+)  # fmt: skip
 
 
 def hash_of(start: Path | None) -> str:
@@ -51,8 +56,9 @@ def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) ->
     try:
         for old in ("last.safetensors", "best.safetensors", "start.json", "mlflow.json", "wandb.json"):
             (out / "checkpoint" / old).unlink(missing_ok=True)
-        for old in ("history.csv", "curves.svg", "model.onnx", "model.int8.onnx", "card.md", "run.json"):
+        for old in WRITTEN:
             (out / old).unlink(missing_ok=True)
+        shutil.rmtree(out / "members", ignore_errors=True)  # of a vote
         begun.parent.mkdir(parents=True, exist_ok=True)
         write_text(out / "recipe.toml", facts["recipe"])
         write_text(begun, json.dumps(facts, indent=1))
@@ -88,7 +94,7 @@ def finish(
     card: Card,
     commit: str | None,
     history: Sequence[dict[str, float]],
-    difference: float,
+    difference: float | None,
     parameters: int,
     data: str,
     training: Chips,

@@ -81,7 +81,7 @@ def train(
     commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
     vote = read_vote(Path(recipe))
     if vote is not None:
-        _refuse_tracking(track, "a vote: its members are runs of their own")
+        _refuse({"--track": track, "--from": start, "--seed": seed, "watch": watch}, "a vote")
         return _train_vote(vote, Path(recipe), Path(data), Path(out), resume, overwrite, processes, commit)
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
@@ -98,9 +98,9 @@ def train(
         "start": hash_of(start),
     }
     if settings.network.kind == "pixel-forest":
-        _refuse_tracking(track, "a forest, which has no epochs")
+        _refuse({"--track": track, "--from": start, "watch": watch}, "a forest")
         folder = open_run(Path(out), facts, resume, overwrite)
-        scores = train_forest(folder, chips, training, settings, commit, versions())
+        scores = train_forest(folder, chips, training, val_ids, settings, commit, versions())
         return Run(folder, None, pd.DataFrame(), scores)
     _refuse_crops_larger_than_chips(training, settings.augmentation.crop)
     draw = draw_weights(training, chips.legend, settings.data.oversample)
@@ -165,9 +165,10 @@ def _on_this_machine(settings: Recipe) -> Recipe:
     return settings.model_copy(update={"schedule": schedule})
 
 
-def _refuse_tracking(track: Sequence[str], what: str) -> None:
-    if track:
-        raise LandcoverError("--track", f"is given for {what}", "a network", "leave it out")
+def _refuse(options: dict[str, Any], what: str) -> None:
+    for option, value in options.items():
+        if value not in (None, ()):
+            raise LandcoverError(option, f"is given for {what}", "a single network", "leave it out")
 
 
 def _refuse_crops_larger_than_chips(training: Chips, crop: int) -> None:

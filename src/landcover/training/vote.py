@@ -62,8 +62,15 @@ def read_vote(path: Path) -> VoteRecipe | None:
             path, f"has {error.error_count()} mistakes: {faults}", "the keys of docs/training.md", "mend them"
         ) from error
     members = [m.model_copy(update={"recipe": path.parent / m.recipe}) for m in vote.members]
-    if len({_what_is_seen(read_recipe(m.recipe)) for m in members}) > 1:
-        raise LandcoverError(path, "has members that see other data", "the same [data]", "mend the recipes")
+    recipes = [read_recipe(m.recipe) for m in members]
+    if len({_in_common(recipe) for recipe in recipes}) > 1:
+        finding = "has members that differ in [data], [decoder] or [export]"
+        raise LandcoverError(path, finding, "the same in all", "mend the recipes")
+    if recipes[0].data.split != "csv":
+        raise LandcoverError(path, f"has members that draw their split ({recipes[0].data.split})",
+            'split = "csv": each seed draws other parts', "write a splits.csv")  # fmt: skip
+    if any(recipe.network.kind == "pixel-forest" for recipe in recipes):
+        raise LandcoverError(path, "has a forest as a member", "networks", "leave it out")
     return vote.model_copy(update={"members": tuple(members)})
 
 
@@ -126,5 +133,6 @@ def histories(runs: list[Path]) -> list[dict[str, float]]:
     return rows
 
 
-def _what_is_seen(recipe: Recipe) -> str:
-    return recipe.data.model_dump_json(exclude={"oversample"})
+def _in_common(recipe: Recipe) -> str:
+    seen = recipe.data.model_dump_json(exclude={"oversample"})
+    return seen + recipe.decoder.model_dump_json() + recipe.export.model_dump_json()

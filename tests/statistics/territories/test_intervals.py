@@ -27,12 +27,18 @@ SHARES = pd.DataFrame([[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0]] * 4, columns=NA
 PIXELS = np.array([64.0**2 - 1, 64.0**2, 128.0**2, 128.0**2 + 0.5])
 
 
+def calibrated_for(decoder: Decoder) -> dict[str, Any]:
+    """What a prediction and its calibration by another decoder have in predict.json."""
+    made = decoder.to_dict()
+    return {"conformal": {**KNOWN.to_dict(), "decoder": made}, "options": {"tta": False, "decoder": made}}
+
+
 def prediction(folder: Path, familiar: bool = True, **changed: Any) -> Path:
     record = {
         "images": [{"sample_id": "a", "novelty": {"familiar": familiar}}],
         "legend": S2GLC.to_dict(),
         "conformal": KNOWN.to_dict(),
-        "options": {"tta": False},
+        "options": {"tta": False, "decoder": KNOWN.decoder.to_dict()},
     }
     (folder / "predict.json").write_text(json.dumps(record | changed))
     return folder / "probabilities" / "a.tif"
@@ -59,8 +65,9 @@ def test_a_territory_without_data_has_none(tmp_path: Path) -> None:
         ({"familiar": False}, "unlike the training images"),
         ({"conformal": None}, "no calibrated intervals"),
         ({"images": []}, "no calibrated intervals"),
-        ({"conformal": {**KNOWN.to_dict(), "decoder": Decoder("counts").to_dict()}}, "not the mean"),
-        ({"conformal": {**KNOWN.to_dict(), "decoder": SHRUNK.to_dict()}}, "not the mean"),
+        (calibrated_for(Decoder("counts")), "not the mean"),
+        (calibrated_for(SHRUNK), "not the mean"),
+        ({"options": {"tta": False, "decoder": Decoder("mean").to_dict()}}, "the decoder calibrated of the"),
         ({"options": {"tta": True}}, "without --tta"),
     ],
 )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from landcover.shares.conformal import Conformal, intervals_for
+from landcover.shares.decode import Decoder
 
 
 def territory_intervals(
@@ -66,6 +67,8 @@ def _known(layer: Path) -> tuple[Conformal | None, list[str], str]:
     known = Conformal.from_dict(made["conformal"])
     if made["options"].get("tta"):
         return None, [], "they are calibrated for predictions without --tta"
+    if Decoder.from_dict(made["options"]["decoder"]) != known.decoder:
+        return None, [], f"they are calibrated for the decoder {known.decoder.kind} of the model file alone"
     if not known.decoder.is_mean_of_pixels:
         return None, [], "they are calibrated for a decoder that is not the mean of the layer's probabilities"
     labels = [c["name"] for c in made["legend"]["classes"] if c.get("is_label", True)]
