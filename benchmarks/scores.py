@@ -39,7 +39,8 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
                 shares[kind].append(decoder.decode(p))
             mapped, valid = codes[p.argmax(axis=0)], np.isin(mask, codes)
             crossings.append(cross(mask, mapped, legend))
-            calibration.add(p.max(axis=0)[valid], (mapped == mask)[valid])
+            averaged = own.of_pixels(p[:, valid])
+            calibration.add(averaged.max(axis=0), codes[averaged.argmax(axis=0)] == mask[valid])
         took = time.process_time() - began
         results = {}
         for kind, rows in shares.items():

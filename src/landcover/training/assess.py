@@ -49,12 +49,14 @@ def assess(
     true, chosen = validation.targets[valid], p.argmax(axis=1)[valid]
     crossed = np.bincount(true.astype(np.intp) * len(names) + chosen, minlength=len(names) ** 2)
     iou = class_measures(crossed.reshape(len(names), len(names)))["iou"]
-    calibration = Calibration()
-    calibration.add(p.max(axis=1)[valid], chosen == true)
+    decoder, calibration = replace(fitted, kind=settings.decoder.kind), Calibration()
+    for one, known, target in zip(p, valid, validation.targets, strict=True):
+        averaged = decoder.of_pixels(one[:, known])  # what a layer of probabilities holds
+        calibration.add(averaged.max(axis=0), averaged.argmax(axis=0) == target[known])
     scores["overall_accuracy"] = float((chosen == true).mean())
     scores["mean_iou"] = float(iou.mean())
     scores["calibration_error"] = calibration.error
-    return replace(fitted, kind=settings.decoder.kind), scores, dict(zip(names, iou.tolist(), strict=True))
+    return decoder, scores, dict(zip(names, iou.tolist(), strict=True))
 
 
 def _loglinear(segmenter: nn.Module, *parts: Chips) -> Decoder:
