@@ -28,7 +28,7 @@ from landcover.training.tracking import CURVE, Results, Tracking, check_trackers
 
 from .recipes import tiny_recipe
 
-PATIENCE = 900  # seconds for a server to start on a machine that is busy with other things
+PATIENCE = 900  # seconds for other processes on a machine that is busy with other things
 
 
 @pytest.fixture(autouse=True)
@@ -201,14 +201,26 @@ def test_mlflow_logs_to_a_server_whose_end_is_one_warning(
     assert model_files(run.folder) == untracked
 
 
-def wandb_records(folder: Path) -> Iterator[Any]:
-    """What a run's file holds: a header of 7 bytes, then records in the log format of LevelDB."""
+def wandb_records(folder: Path) -> list[Any]:
+    """What a closed run's file holds; wandb's own process may still be writing its end."""
+    (file,) = folder.glob("*.wandb")
+    began, records = time.monotonic(), list(_records(file.read_bytes()))
+    while not any(r.HasField("exit") for r in records):
+        assert time.monotonic() - began < PATIENCE, f"{file} has no end"
+        time.sleep(0.1)
+        records = list(_records(file.read_bytes()))
+    return records
+
+
+def _records(data: bytes) -> Iterator[Any]:
+    """A header of 7 bytes, then records in the log format of LevelDB."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    (file,) = folder.glob("*.wandb")
-    data, place, body, block = file.read_bytes(), 7, b"", 32768
+    place, body, block = 7, b"", 32768
     while place + 7 <= len(data):
         length, kind = struct.unpack_from("<HB", data, place + 4)
+        if place + 7 + length > len(data):
+            return  # still being written
         body += data[place + 7 : place + 7 + length]
         place += 7 + length
         if block - place % block < 7:
