@@ -118,11 +118,11 @@ def areas() -> str:
 
 
 def areas_corrected() -> str:
-    """Producer's accuracies as published and bias-corrected; empty for results without the latter."""
+    """Producer's accuracies as published and bias-corrected."""
     designs, body = read("areas")["designs"], []
     for design, result in designs.items():
-        plain, corrected = (result["figures"].get(f, []) for f in ("producers", "producers corrected"))
-        for p, c in zip(plain, corrected, strict=False):
+        plain, corrected = (result["figures"][f] for f in ("producers", "producers corrected"))
+        for p, c in zip(plain, corrected, strict=True):
             if round(p["expected_points"]) >= 30:
                 body.append(
                     [
@@ -138,7 +138,7 @@ def areas_corrected() -> str:
         "strata (points)", "class", "points expected", "bias", "bias, corrected", "spread",
         "spread, corrected", "in the interval", "in the interval around the corrected",
     ]  # fmt: skip
-    return rows(header, body) if body else ""
+    return rows(header, body)
 
 
 def territory_areas() -> str:

@@ -93,7 +93,7 @@ def _read(
         recipe = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
         history = pd.read_csv(folder / "history.csv")[["epoch", "loss", "val_kl"]]
         row = {"network": recipe["network"]["kind"]} | _figures(facts)
-        return row, (facts["data_hash"], facts["chips"]["val"]), _flat(recipe), history
+        return row, (facts["data_hash"], facts["chips"]["val"]), flat(recipe), history
     except (OSError, ValueError, KeyError, TypeError) as error:
         missing = isinstance(error, OSError) and error.filename and Path(error.filename).name
         finding = f"has no {missing} that can be read" if missing else f"has a record at fault ({error!r})"
@@ -115,8 +115,14 @@ def _figures(facts: Mapping[str, Any]) -> dict[str, Any]:
     return known | minutes | own | {k: v for k, v in scores.items() if k in COLUMNS} | iou
 
 
-def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by table and key."""
+def flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a recipe's data, as `table.key`.
+
+    Examples
+    --------
+    >>> flat({"seed": 1, "schedule": {"steps": 900, "batch": 4}})
+    {'seed': 1, 'schedule.steps': 900, 'schedule.batch': 4}
+    """
     tables = {k: v for k, v in recipe.items() if isinstance(v, dict)}
     top = {k: v for k, v in recipe.items() if k not in tables}
     return top | {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}

@@ -29,8 +29,8 @@ def assess(
     -------
     decoder : of the model file
     scores : mean KL of every decoder (`kl_counts`, `kl_mean`, `kl_calibrated`; `kl_loglinear` where the
-        recipe asks for it); over labelled pixels the
-        overall accuracy, the mean IoU and the expected calibration error. Empty without validation chips
+        recipe asks for it); over labelled pixels the overall accuracy, the mean IoU and the expected
+        calibration error. Empty without validation chips
     iou : by class name, NaN for a class that is neither in the masks nor in the maps; empty likewise
     """
     prior = training.shares.mean(axis=0)

@@ -11,7 +11,6 @@ import onnx
 import pandas as pd
 from torch import nn
 
-from landcover.chips.folder import ChipsFolder
 from landcover.inference.calibrate import about, conformal_of, places_of
 from landcover.inference.engine import Engine
 from landcover.inference.modelfile import Card, band_statistics, save
@@ -19,7 +18,7 @@ from landcover.inference.novelty import fit_novelty
 from landcover.networks.vote import Vote
 from landcover.training import loop
 from landcover.training.assess import assess, mean_kl
-from landcover.training.data import Chips
+from landcover.training.data import Couples
 from landcover.training.export import check_model, write_int8, write_model
 from landcover.training.recipe import Recipe
 from landcover.training.runfolder import finish, versions
@@ -47,16 +46,6 @@ class Run:
     history: pd.DataFrame
     scores: dict[str, float]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Couples:
-    """The chips that a run was trained and chosen on."""
-
-    source: ChipsFolder
-    training: Chips
-    validation: Chips | None
-    val_ids: list[str]
 
 
 def conclude(
@@ -115,9 +104,7 @@ def conclude(
         history,
         difference,
         sum(p.numel() for p in segmenter.parameters()),
-        chips.path.name,
-        training,
-        validation,
+        couples,
         start,
         iou,
     )

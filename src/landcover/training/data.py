@@ -48,6 +48,37 @@ class Chips:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class Couples:
+    """The chips that a run is trained and chosen on, from `source`."""
+
+    source: ChipsFolder
+    training: Chips
+    validation: Chips | None
+
+    @property
+    def val_ids(self) -> list[str]:
+        return list(self.validation.ids) if self.validation else []
+
+    def hash(self) -> str:
+        """SHA-256 of those of training, then of those of validation."""
+        return self.training.hash() + (self.validation.hash() if self.validation else "")
+
+
+def load_couples(source: ChipsFolder, recipe: Recipe) -> Couples:
+    """Choose and read the chips of a training.
+
+    Raises
+    ------
+    LandcoverError : see `choose_chips`, `refuse_leaks`; a chip can't be read
+    """
+    train_ids, val_ids = choose_chips(source, recipe)
+    training = load_chips(source, train_ids, recipe)
+    validation = load_chips(source, val_ids, recipe) if val_ids else None
+    refuse_leaks(source, training.images.shape[-1])
+    return Couples(source, training, validation)
+
+
 def choose_chips(chips: ChipsFolder, recipe: Recipe) -> tuple[list[str], list[str]]:
     """Ids of the chips to train on and to validate on; those without a labelled place are left.
 

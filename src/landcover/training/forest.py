@@ -16,17 +16,16 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
-from landcover.chips.folder import ChipsFolder
 from landcover.chips.tables import write_shares
 from landcover.errors import LandcoverError
 from landcover.files import write_text
+from landcover.networks.inputs import SOFTENING
 from landcover.shares.score import kl_terms
-from landcover.training.data import IGNORED, Chips, load_chips
+from landcover.training.data import IGNORED, Couples, load_chips
 from landcover.training.recipe import PixelForest, Recipe
 
 Floats = npt.NDArray[np.float32]
 EVERY = 7  # shares come from every seventh labelled pixel of a chip
-SOFTENING = 200.0  # of the logarithm of digital numbers, as in networks/inputs
 
 
 def features(image: Floats, bands: tuple[str, ...], window: int) -> Floats:
@@ -52,9 +51,7 @@ def features(image: Floats, bands: tuple[str, ...], window: int) -> Floats:
 
 def train_forest(
     folder: Path,
-    source: ChipsFolder,
-    training: Chips,
-    val_ids: list[str],
+    couples: Couples,
     settings: Recipe,
     commit: str | None,
     versions: dict[str, str],
@@ -67,7 +64,8 @@ def train_forest(
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    if not val_ids:
+    source, training = couples.source, couples.training
+    if not couples.val_ids:
         raise LandcoverError(source.path, "has no part val", "chips to score on", "see splits.csv")
     network, bands, began = settings.network, settings.data.bands, time.perf_counter()
     worked = time.process_time()
@@ -104,7 +102,7 @@ def train_forest(
     table = pd.DataFrame(means, pd.Index(ids, name="sample_id"), names)[some]
     table = table.reindex(columns=list(source.legend.names), fill_value=0.0)
     write_shares(folder / "distributions.csv", table, source.legend)
-    val = np.isin(ids, val_ids) & some
+    val = np.isin(ids, couples.val_ids) & some
     scores = {
         f"kl_{kind}": float(kl_terms(true[val], found[val]).sum(axis=1).mean())
         for kind, found in (("counts", counts), ("mean", means))

@@ -265,8 +265,13 @@ def mistakes(data: dict[str, Any]) -> list[str]:
     try:
         Recipe.model_validate(data)
     except ValidationError as error:
-        return [_told(e) for e in error.errors()]
+        return told(error)
     return []
+
+
+def told(error: ValidationError) -> list[str]:
+    """What a check found, a mistake each."""
+    return [_told(e) for e in error.errors()]
 
 
 def refuse(path: Path, faults: list[str]) -> None:

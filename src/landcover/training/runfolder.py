@@ -18,7 +18,7 @@ from landcover import __version__
 from landcover.errors import LandcoverError
 from landcover.files import sha256, write_text
 from landcover.inference.modelfile import Card
-from landcover.training.data import Chips
+from landcover.training.data import Chips, Couples
 
 WRITTEN = (
     "history.csv", "curves.svg", "model.onnx", "model.int8.onnx", "card.md", "run.json", "distributions.csv",
@@ -47,12 +47,7 @@ def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) ->
                     "give what it was begun with, or --overwrite to begin anew",
                 )
         return out
-    if out.exists() and not out.is_dir():
-        raise LandcoverError(out, "is a file", "a folder for the run", "give another --out")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise LandcoverError(
-            out, "already holds files", "a new or empty folder", "give another --out, --resume or --overwrite"
-        )
+    refuse_used(out, "the run", overwrite)
     try:
         for old in ("last.safetensors", "best.safetensors", "start.json", "mlflow.json", "wandb.json"):
             (out / "checkpoint" / old).unlink(missing_ok=True)
@@ -67,6 +62,16 @@ def open_run(out: Path, facts: dict[str, Any], resume: bool, overwrite: bool) ->
             out, f"can't be written ({error.strerror})", "a folder one may write to", "give another --out"
         ) from error
     return out
+
+
+def refuse_used(out: Path, purpose: str, overwrite: bool) -> None:
+    """Refuse a file, and a folder that holds something already."""
+    if out.exists() and not out.is_dir():
+        raise LandcoverError(out, "is a file", f"a folder for {purpose}", "give another --out")
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise LandcoverError(
+            out, "already holds files", "a new or empty folder", "give another --out, --resume or --overwrite"
+        )
 
 
 def versions() -> dict[str, str]:
@@ -96,13 +101,12 @@ def finish(
     history: Sequence[dict[str, float]],
     difference: float | None,
     parameters: int,
-    data: str,
-    training: Chips,
-    validation: Chips | None,
+    couples: Couples,
     start: Path | None,
     iou: Mapping[str, float],
 ) -> None:
     """Write run.json and card.md; iou: of each class on the validation chips, NaN for one that is nowhere."""
+    training, validation = couples.training, couples.validation
     kept = min(history, key=lambda r: r["val_kl"]) if validation else history[-1]
     facts = {
         "commit": commit,
@@ -110,7 +114,7 @@ def finish(
         "threads": torch.get_num_threads(),
         "processor": platform.processor() or platform.machine(),
         "parameters": parameters,
-        "data": data,
+        "data": couples.source.path.name,
         "data_hash": card.data_hash,
         "chips": {"train": len(training.ids), "val": len(validation.ids) if validation else 0},
         "epochs": len(history),

@@ -22,6 +22,7 @@ from landcover.errors import LandcoverError
 from landcover.files import write_text
 from landcover.training.data import choose_chips
 from landcover.training.recipe import Recipe, read_recipe, read_toml, write_recipe
+from landcover.training.runfolder import refuse_used
 from landcover.training.space import Space, applied, draw, read_space
 from landcover.training.sweep_results import RESULTS, trial_table, write_results
 from landcover.training.trial import MISTAKE, open_study, trial_of
@@ -129,12 +130,7 @@ def _open(
                 "give what it was begun with, or --overwrite to begin anew",
             )
         return out
-    if out.exists() and not out.is_dir():
-        raise LandcoverError(out, "is a file", "a folder for the sweep", "give another --out")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise LandcoverError(
-            out, "already holds files", "a new or empty folder", "give another --out, --resume or --overwrite"
-        )
+    refuse_used(out, "the sweep", overwrite)
     try:
         for name in (*STATE, *RESULTS):
             if (out / name).is_dir():

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from landcover.accuracy.runs import flat
 from landcover.errors import LandcoverError
 from landcover.files import write_text
 from landcover.inference.engine import Engine
@@ -156,7 +157,7 @@ class MLflow:
     packages = ("mlflow", "sqlalchemy", "alembic")
 
     def __init__(self, folder: Path, settings: Recipe) -> None:
-        self._folder, self._settings = folder, settings
+        self._folder, self._recipe = folder, settings
 
     def begin(self, run: str | None) -> str:
         _set_environment()
@@ -173,7 +174,7 @@ class MLflow:
             place = None if uri else (beside / "mlflow-artifacts").as_uri()
             experiment = found.experiment_id if found else self._client.create_experiment(name, place)
             run = self._client.create_run(experiment, run_name=self._folder.name).info.run_id
-            params = [Param(key, str(value)) for key, value in _flat(self._settings).items()]
+            params = [Param(key, str(value)) for key, value in _settings(self._recipe).items()]
             self._client.log_batch(run, params=params)
         else:
             self._client.update_run(run, status="RUNNING")
@@ -208,7 +209,7 @@ class Wandb:
     packages = ("wandb",)
 
     def __init__(self, folder: Path, settings: Recipe) -> None:
-        self._folder, self._settings = folder, settings
+        self._folder, self._recipe = folder, settings
 
     def begin(self, run: str | None) -> str:
         _set_environment()
@@ -223,7 +224,7 @@ class Wandb:
             name=self._folder.name,
             id=run,
             resume="allow" if run and mode == "online" else None,
-            config=_flat(self._settings),
+            config=_settings(self._recipe),
             mode=mode,
             reinit="create_new",  # leaves a run of the caller's own alone
             settings=wandb.Settings(console="off", silent=True, disable_git=True),
@@ -266,12 +267,8 @@ def _curve(row: Row) -> dict[str, float]:
     return {key: row[key] for key in CURVE if math.isfinite(row[key])}
 
 
-def _flat(settings: Recipe) -> dict[str, Any]:
-    """The recipe's settings as `table.key`."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
-        flat |= {f"{name}.{key}": v for key, v in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    return flat(recipe.model_dump(mode="json", exclude_none=True))
 
 
 def _write_pictures(path: Path, model: Path, chips: Chips) -> Path:

@@ -22,19 +22,9 @@ from landcover.networks.segmenter import Segmenter
 from landcover.report.figures import curves
 from landcover.report.page import write_svg
 from landcover.training import checkpoint, loop
-from landcover.training.conclude import Couples, Run, conclude
-from landcover.training.data import (
-    Chips,
-    choose_chips,
-    class_weights,
-    draw_weights,
-    load_chips,
-    refuse_leaks,
-)
-from landcover.training.export import (
-    load_weights,
-    trained_weights,
-)
+from landcover.training.conclude import Run, conclude
+from landcover.training.data import Chips, class_weights, draw_weights, load_couples
+from landcover.training.export import load_weights, trained_weights
 from landcover.training.forest import train_forest
 from landcover.training.lakes import Lakes
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
@@ -87,20 +77,14 @@ def train(
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
     settings = _on_this_machine(settings)
-    train_ids, val_ids = choose_chips(chips, settings)
     weights = trained_weights(Path(start)) if start is not None else None
-    training = load_chips(chips, train_ids, settings)
-    validation = load_chips(chips, val_ids, settings) if val_ids else None
-    refuse_leaks(chips, training.images.shape[-1])
-    facts = {
-        "recipe": write_recipe(settings),
-        "data": training.hash() + (validation.hash() if validation else ""),
-        "start": hash_of(start),
-    }
+    couples = load_couples(chips, settings)
+    training, validation = couples.training, couples.validation
+    facts = {"recipe": write_recipe(settings), "data": couples.hash(), "start": hash_of(start)}
     if settings.network.kind == "pixel-forest":
         _refuse({"--track": track, "--from": start, "watch": watch}, "a forest")
         folder = open_run(Path(out), facts, resume, overwrite)
-        scores = train_forest(folder, chips, training, val_ids, settings, commit, versions())
+        scores = train_forest(folder, couples, settings, commit, versions())
         return Run(folder, None, pd.DataFrame(), scores)
     _refuse_crops_larger_than_chips(training, settings.augmentation.crop)
     draw = draw_weights(training, chips.legend, settings.data.oversample)
@@ -119,7 +103,6 @@ def train(
 
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
-    couples = Couples(chips, training, validation, val_ids)
     described = settings.model_dump(mode="json")
     run = conclude(
         folder, segmenter, couples, settings, described, history, commit, Path(start) if start else None
@@ -139,20 +122,17 @@ def _train_vote(
     commit: str | None,
 ) -> Run:
     """Train the members, then write what a run writes, with all of them as one network."""
-    chips, settings = open_chips(data), _on_this_machine(read_recipe(vote.members[0].recipe))
-    train_ids, val_ids = choose_chips(chips, settings)
-    training = load_chips(chips, train_ids, settings)
-    validation = load_chips(chips, val_ids, settings) if val_ids else None
+    settings = _on_this_machine(read_recipe(vote.members[0].recipe))
+    couples = load_couples(open_chips(data), settings)
     facts = {
         "recipe": recipe.read_text(encoding="utf-8"),
         "members": [write_recipe(read_recipe(m.recipe)) for m in vote.members],
-        "data": training.hash() + (validation.hash() if validation else ""),
+        "data": couples.hash(),
     }
     folder = open_run(out, facts, resume, overwrite)
     runs = train_members(vote, data, folder, processes, resume, overwrite)
-    network, recipes = assemble(vote, runs, training.classes)
+    network, recipes = assemble(vote, runs, couples.training.classes)
     described = {"vote": vote.how, "members": [r.model_dump(mode="json") for r in recipes]}
-    couples = Couples(chips, training, validation, val_ids)
     return conclude(folder, network, couples, settings, described, histories(runs), commit, None)
 
 

@@ -6,7 +6,6 @@ import math
 import os
 import subprocess
 import sys
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from landcover.errors import LandcoverError
 from landcover.networks.segmenter import Segmenter
 from landcover.networks.vote import How, Vote
 from landcover.training import checkpoint
-from landcover.training.recipe import Recipe, read_recipe
+from landcover.training.recipe import Recipe, read_recipe, read_toml, refuse, told
 
 MEMBERS = "members"
 
@@ -46,21 +45,16 @@ def read_vote(path: Path) -> VoteRecipe | None:
 
     Raises
     ------
-    LandcoverError : a vote that is at fault, all its mistakes told at once
+    LandcoverError : unreadable, or a vote that is at fault, all its mistakes told at once
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return None  # read_recipe says what is wrong
+    data = read_toml(path)
     if MEMBERS not in data:
         return None
     try:
         vote = VoteRecipe.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise LandcoverError(
-            path, f"has {error.error_count()} mistakes: {faults}", "the keys of docs/training.md", "mend them"
-        ) from error
+        refuse(path, told(error))
+        raise
     members = [m.model_copy(update={"recipe": path.parent / m.recipe}) for m in vote.members]
     recipes = [read_recipe(m.recipe) for m in members]
     if len({_in_common(recipe) for recipe in recipes}) > 1:
