@@ -1,21 +1,15 @@
-"""The processor's bf16 matrix peak: python benchmarks/peak.py RESULT.json
+"""The processor's bf16 matrix peak.
 
 The best time of 3 × 3 convolutions of 512 channels in OpenVINO, which do little but multiply matrices.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import openvino
 import openvino.opset13 as ops
-
-from landcover.files import write_text
 
 CHANNELS, SIDE, LAYERS, TIMES = 512, 64, 4, 20
 
@@ -37,10 +31,3 @@ def peak() -> float:
         request.infer([pixels])
         seconds.append(time.perf_counter() - began)
     return LAYERS * 2 * weights.size * SIDE**2 / min(seconds) / 1e12
-
-
-if __name__ == "__main__":
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    result = {"commit": commit.stdout.strip(), "bf16_peak": peak()}
-    write_text(Path(sys.argv[1]), json.dumps(result, indent=1) + "\n")
-    print(result)

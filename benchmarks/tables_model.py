@@ -151,17 +151,17 @@ def scene() -> str:
         "network", "side, px", "way", "seconds", "Mpx/s", "of the engine's speed", "processor, s",
         "peak, MiB", "same pixels", "share off by",
     ]  # fmt: skip
-    machine, large, best = found["machine"], found["runs"]["box:10980"]["engine alone bf16"], read("peak")
+    machine, best = found["machine"], found["bf16_peak"]
+    large = found["runs"]["box:10980"]["engine alone bf16"]
     peaks = ", ".join(
-        f"{found['runs'][run]['engine alone bf16']['tera_operations_per_second'] / best['bf16_peak']:.0%} "
+        f"{found['runs'][run]['engine alone bf16']['tera_operations_per_second'] / best:.0%} "
         f"({NETWORKS[run.split(':')[0]]})"
         for run in ("box:10980", "unet31:10980")
     )
     return (
         rows(header, body)
         + f"\n\nOverlap costs {large['overlap_cost']:.1%} of the largest scene. Of the processor's bf16 "
-        + f"matrix peak, {best['bf16_peak']:.1f} · 10¹² operations a second (benchmarks/peak.py, at "
-        + f"{best['commit']}), the engine alone reaches {peaks}. "
+        + f"matrix peak, {best:.1f} · 10¹² operations a second, the engine alone reaches {peaks}. "
         + f"Measured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores."
     )
 

@@ -91,33 +91,56 @@ class Layers:
         p = model.output(0).get_node().input_value(0)
         _, classes, height, width = p.get_shape()
         counts = ops.parameter(openvino.PartialShape([1, 1, height, width]), np.uint8, "counts")
-        winner = ops.topk(p, np.int64(1), 1, "max", "none", index_element_type="i32").output(1)
-        outputs = [p, ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0))]
+
+        def flat(
+            values: Any,
+        ) -> Any:  # pixels along one axis: blocked layouts of the channels are slower here
+            return ops.reshape(values, np.array([-1, height * width]), False).output(0)
+
+        def as_image(values: Any) -> Any:
+            return ops.reshape(values, np.array([1, -1, height, width]), False)
 
         def as_bytes(values: Any) -> Any:
             scaled = ops.multiply(values, np.float32(PROBABILITY_SCALE))
-            return ops.convert(ops.round(scaled, "half_to_even"), "u8")
+            return as_image(ops.convert(ops.round(scaled, "half_to_even"), "u8"))
+
+        scores = None
+        if p.get_node().get_type_name() == "Softmax":
+            scores = flat(p.get_node().input_value(0))
+            p = ops.softmax(scores, 0).output(0)
+        else:
+            p = flat(p)
+        likeliest, winner = ops.topk(p, np.int64(1), 0, "max", "none", index_element_type="i32").outputs()
+        outputs = [as_image(p), as_image(ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0)))]
+
+        def logarithms(least: float) -> Any:
+            if scores is None:
+                return ops.log(ops.maximum(p, np.float32(least)))
+            # z − max z + log max p: a logarithm a pixel, not one a class; they are slow
+            best = ops.topk(scores, np.int64(1), 0, "max", "none").output(0)
+            log_sum = ops.subtract(best, ops.log(likeliest))
+            return ops.maximum(ops.subtract(scores, log_sum), np.float32(np.log(least)))
 
         decoded = p
         if self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
-            tiny = np.finfo(np.float32).tiny
-            scores = ops.log(ops.maximum(p, tiny))
-            decoded = ops.softmax(ops.multiply(scores, np.float32(1 / self.decoder.temperature)), 1)
+            scaled = ops.multiply(
+                logarithms(float(np.finfo(np.float32).tiny)), np.float32(1 / self.decoder.temperature)
+            )
+            decoded = ops.softmax(scaled, 0)
         elif self.decoder.kind == "loglinear" and self.decoder.slopes:
             slopes, offsets = (
-                np.array(values, np.float32).reshape(1, -1, 1, 1)
+                np.array(values, np.float32)[:, None]
                 for values in (self.decoder.slopes, self.decoder.offsets)
             )
-            scores = ops.log(ops.maximum(p, np.float32(SMALLEST)))
-            decoded = ops.softmax(ops.add(ops.multiply(scores, slopes), offsets), 1)
+            decoded = ops.softmax(ops.add(ops.multiply(logarithms(SMALLEST), slopes), offsets), 0)
         if self.probabilities:
             outputs.append(as_bytes(decoded))
         if self.confidence:
-            outputs.append(as_bytes(ops.reduce_max(decoded, np.array([1]), keep_dims=True)))
+            outputs.append(as_bytes(ops.reduce_max(decoded, np.array([0]), keep_dims=True)))
         if self.decoder.kind == "counts":
-            each = np.arange(classes, dtype=np.int32).reshape(1, -1, 1, 1)
+            each = np.arange(classes, dtype=np.int32)[:, None]
             decoded = ops.convert(ops.equal(winner, each), "f32")
-        counted = ops.multiply(decoded, ops.convert(counts, "f32"))
+        counted = ops.multiply(decoded, ops.convert(flat(counts), "f32"))
         blocks = ops.reshape(counted, np.array([1, classes, height, width // BLOCK, BLOCK]), False)
         outputs.append(ops.reduce_sum(blocks, np.array([4])))
         results = [ops.result(o) for o in outputs]

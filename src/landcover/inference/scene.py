@@ -20,6 +20,8 @@ from landcover.inference.rows import Plan, Row, Tally
 from landcover.inference.windows import Axis
 from landcover.legend import Legend
 
+PIECE = 1024  # px of a seam at a time: its probabilities are as wide as the scene
+
 
 def plan_scene(id: str, path: Path, reading: Reading, window: int, overlap: int, picture: int = 0) -> Plan:
     """Open a scene, and say how it is cut into windows.
@@ -154,15 +156,21 @@ class Assembly:
 
     def _seam(self, row: Row) -> list[Bytes]:
         """The layers of the seam above a row, between it and the one before."""
-        seam = row.top - self._bottom
-        seam *= self.plan.rows.fade[:, None]
-        seam += self._bottom
-        del self._bottom  # as wide as the scene, for each class
         height, width = row.valid.shape
-        areas = pixel_areas(self.plan.place, self._height + np.arange(height), np.arange(width))
-        self.tally.sums += self.layers.sums_of_pixels(seam, row.valid, areas)
+        found = [np.empty((bands, height, width), np.uint8) for bands in self.layers.bands.values()]
+        for left in range(0, width, PIECE):
+            piece = np.s_[:, :, left : left + PIECE]
+            seam = row.top[piece] - self._bottom[piece]
+            seam *= self.plan.rows.fade[:, None]
+            seam += self._bottom[piece]
+            valid = row.valid[:, left : left + PIECE]
+            columns = np.arange(left, left + valid.shape[1])
+            areas = pixel_areas(self.plan.place, self._height + np.arange(height), columns)
+            self.tally.sums += self.layers.sums_of_pixels(seam, valid, areas)
+            for layer, part in zip(found, self.layers.of_pixels(seam), strict=True):
+                layer[piece] = part
         self.tally.count(row.valid, self.plan.place, self._height)
-        return self.layers.hide(self.layers.of_pixels(seam), row.valid)
+        return self.layers.hide(found, row.valid)
 
     def _write(self, found: list[Bytes]) -> None:
         self._height += found[0].shape[1]
