@@ -44,7 +44,7 @@ RUNS = {  # network and side, px: ways
     "box:1024": LANDCOVER,
     "box:5490": ALL,
     "box:10980": [w for w in ALL if w not in PEERS],
-    "unet31:4096": ALL,
+    "unet31:3072": ALL,
     "unet31:10980": [w for w in LANDCOVER if "float32" not in w],
 }
 TIMES = {"box:10980": {"engine alone bf16": 3, "landcover bf16": 3}}  # in turn; the median counts
