@@ -2,10 +2,10 @@
 
 Lays the scene of the real chips out, mirrored, to SIDE × SIDE px (10980 is a Sentinel-2 tile), with a place,
 and maps it by every way in RUNS, each in a process of its own, with the model in the box and with a U-Net of
-31 million random weights. The processor's bf16 matrix peak is measured first (`peak.py`). The scene comes from
-LANDCOVER_DATA (default ../shared/data); what is written goes to a folder that is removed. PYTHON is that of an
-environment with terratorch, geoai-py and torchgeo, and with landcover without its dependencies; without it
-these three are left out.
+31 million random weights. The processor's bf16 matrix peak is measured first (`peak.py`). The scene comes
+from LANDCOVER_DATA (default ../shared/data); what is written goes to a folder that is removed. PYTHON is that
+of an environment with terratorch, geoai-py and torchgeo, and with landcover without its dependencies; without
+it these three are left out.
 """
 
 from __future__ import annotations
