@@ -216,7 +216,11 @@ def main() -> None:
     asked = parser.parse_args()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
     found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine()}
-    found |= {"bf16_peak": peak(), "runs": {}}
+    found |= {"bf16_peak": peak(), "runs": {}, "earlier": {}}
+    if asked.only != list(RUNS) and asked.result.exists():  # what is not run again stays, with its commit
+        before = json.loads(asked.result.read_text(encoding="utf-8"))
+        runs = {r: {"commit": before["commit"], "ways": w} for r, w in before["runs"].items()}
+        found["earlier"] = {r: f for r, f in (before["earlier"] | runs).items() if r not in asked.only}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = {"box": box_model(), "unet31": large_model(folder)}

@@ -85,6 +85,24 @@ def field() -> str:
     return rows(header, body) + f"\n\nTrained at {', '.join(sorted(commits))}."
 
 
+def training() -> str:
+    """Speed of training, bf16 against float32."""
+    found = read("training")
+    body = [
+        [
+            name.replace("_", "-"),
+            f"{run['batch']} × {run['side']}² px",
+            *(f"{run[f'{p}_images_per_second']:,.1f}" for p in ("float32", "bf16")),
+            f"{run['ratio']:.2f}",
+        ]
+        for name, run in found["recipes"].items()
+    ]
+    machine = found["machine"]
+    return rows(["recipe", "a step", "float32, images/s", "bf16, images/s", "times as fast"], body) + (
+        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores."
+    )
+
+
 def finetune() -> str:
     """Ten labelled chips of a new place."""
     found = read("finetune")
@@ -123,7 +141,8 @@ def perturbations() -> str:
 def scene() -> str:
     """Whole scenes: speed and memory of every way."""
     found, body = read("scene"), []
-    for run, ways in found["runs"].items():
+    earlier = found["earlier"]
+    for run, ways in (found["runs"] | {run: before["ways"] for run, before in earlier.items()}).items():
         network, side = run.split(":")
         for way, figures in ways.items():
             if "failed" in figures:
@@ -154,15 +173,20 @@ def scene() -> str:
     machine, best = found["machine"], found["bf16_peak"]
     large = found["runs"]["box:10980"]["engine alone bf16"]
     peaks = ", ".join(
-        f"{found['runs'][run]['engine alone bf16']['tera_operations_per_second'] / best:.0%} "
-        f"({NETWORKS[run.split(':')[0]]})"
-        for run in ("box:10980", "unet31:10980")
+        f"{ways['engine alone bf16']['tera_operations_per_second'] / best:.0%} ({NETWORKS[run[:-6]]})"
+        for run, ways in found["runs"].items()
+        if run.endswith(":10980")
+    )
+    before = "".join(
+        f" {NETWORKS[network]}, {side} px: at commit {earlier[run]['commit']}."
+        for run in earlier
+        for network, side in [run.split(":")]
     )
     return (
         rows(header, body)
         + f"\n\nOverlap costs {large['overlap_cost']:.1%} of the largest scene. Of the processor's bf16 "
         + f"matrix peak, {best:.1f} · 10¹² operations a second, the engine alone reaches {peaks}. "
-        + f"Measured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores."
+        + f"Measured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores.{before}"
     )
 
 
