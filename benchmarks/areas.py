@@ -9,7 +9,6 @@ in the interval?
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from rasterio.features import rasterize
-from result_files import ONE_PLACE
+from result_files import ONE_PLACE, this_commit
 
 import landcover
 from landcover.files import write_text
@@ -234,11 +233,9 @@ def main(mask: Path, image: Path, zones: Path, result: Path, many: int) -> None:
         "none, post-stratified": (whole, np.array([POINTS]), True, False),
         "classes of the map, 300 points": (w.mapped, allocate(w.mapped, 300, 30), False, True),
     }
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     record = {
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "samples": many,
         "seed": SEED,
         "pixels": len(w.truth),

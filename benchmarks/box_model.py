@@ -7,11 +7,11 @@ train_labels.csv. The model's decoders are also compared with each other, paired
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from statistics import median
 
+from result_files import this_commit
 from scores import DECODERS, scores_of
 
 from landcover.files import sha256, write_text
@@ -23,9 +23,7 @@ PARTS = ("val", "test", "elsewhere")
 
 def main(chips: Path, result: Path, models: list[Path]) -> None:
     """Predict, score, print a table and write the result file."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     found_models: list[dict[str, object]] = []
     for model in models:
         entry = {"model": model.name, "sha256": sha256(model), "scores": scores_of(model, chips, PARTS)}
@@ -40,7 +38,7 @@ def main(chips: Path, result: Path, models: list[Path]) -> None:
             values = [m["scores"][part][decoder]["kl"] for m in found_models]  # type: ignore[index]
             print(f"{part:<10} {decoder:<11} " + "  ".join(f"{v:.5f}" for v in values), end="")
             print(f"  median {median(values):.5f}" if len(values) > 1 else "")
-    found = {"commit": commit.stdout.strip(), "models": found_models}
+    found = {"commit": commit, "models": found_models}
     write_text(result, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 import rasterio
 from rasterio.features import rasterize
 from rasterio.windows import Window
-from result_files import ONE_PLACE
+from result_files import ONE_PLACE, this_commit
 
 import landcover
 from landcover.files import write_text
@@ -229,12 +229,10 @@ def inn(folder: Path) -> dict[str, Any]:
 
 def main(result: Path) -> None:
     """Run all, print and write the result file."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        record: dict[str, Any] = {"commit": commit.stdout.strip()}
+        record: dict[str, Any] = {"commit": commit}
         record |= {"boadella": reservoir(folder), "inn": inn(folder)}
         folders = evaluations(folder)
         truths = write_versions(folder / "images")

@@ -16,7 +16,6 @@ is that of one place (MODELS.md) unless named. Sizes that it has from fewer bloc
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 from rasterio.features import rasterize
-from result_files import ONE_PLACE
+from result_files import ONE_PLACE, this_commit
 
 import landcover
 from landcover.chips.folder import ChipsFolder, open_chips, read_couples
@@ -277,9 +276,7 @@ def communes(data: Path, model: Path, known: Conformal, there: Ground) -> dict[s
 
 def main(folder: Path, data: Path, cache: Path, result: Path, model: Path | None = None) -> None:
     """Measure, and write the result file."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     chips, model = open_chips(folder), model or ONE_PLACE
     ground = load(chips, model, cache)
     known, part = ground.card.conformal, ground.splits["part"].to_numpy()
@@ -289,7 +286,7 @@ def main(folder: Path, data: Path, cache: Path, result: Path, model: Path | None
     there = ground.take(part == "elsewhere")
     local = there.fit(sides)
     found = {
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "blocks_needed": blocks_needed(known.level),
         "bounds": known.to_dict(),
         "bounds_elsewhere": local.to_dict() if local else None,

@@ -19,7 +19,6 @@ pixels is made up for class by class (`by_pixels`).
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,7 +38,7 @@ from recalibrations import (
     shifted_shares,
     tempered,
 )
-from result_files import ONE_PLACE
+from result_files import ONE_PLACE, this_commit
 
 from landcover.chips.folder import ChipsFolder, open_chips, read_couples
 from landcover.chips.split import overlapping
@@ -237,12 +236,10 @@ def tell(name: str, entry: dict[str, Any]) -> None:
 
 def main(folder: Path, cache: Path, result: Path, model: Path) -> None:
     """Measure, and write the result file."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     ground = load(open_chips(folder), cache, model)
     found = {
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "model": {"file": model.name, "sha256": sha256(model)},
         "chips": {part: len(ground.of(part)) for part in ("train", *SCORED)},
         "fitted on val": compare(ground, ("val",)),

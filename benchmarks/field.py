@@ -8,11 +8,10 @@ scored here, once.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
-from result_files import ROOT
+from result_files import ROOT, this_commit
 from scores import scores_of, scores_of_shares
 
 from landcover.files import write_text
@@ -22,12 +21,12 @@ PARTS = ("val", "test", "elsewhere")
 
 def main(chips: Path, runs: list[Path]) -> None:
     """Score each run and write its result file."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    commit = this_commit()
     for run in runs:
         model = run / "model.onnx"
         scores = scores_of(model, chips, PARTS) if model.exists() else scores_of_shares(run, chips, PARTS)
         facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        found = {"commit": commit.stdout.strip(), "run": facts, "scores": scores}
+        found = {"commit": commit, "run": facts, "scores": scores}
         target = ROOT / "results" / "field" / f"{run.name}.json"
         target.parent.mkdir(exist_ok=True)
         write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pandas as pd
-from result_files import ONE_PLACE
+from result_files import ONE_PLACE, this_commit
 
 import landcover
 from landcover.chips.split import overlapping
@@ -62,10 +61,8 @@ def main(chips: Path, result: Path, model: Path) -> None:
             print(
                 f"{name:<13} KL {s.kl:.4f} ({s.low:.4f} to {s.high:.4f}), accuracy {e.overall_accuracy:.3f}"
             )
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
-    record = {"commit": commit.stdout.strip(), "labelled": labelled, "scored": rest, "scores": found}
+    commit = this_commit()
+    record = {"commit": commit, "labelled": labelled, "scored": rest, "scores": found}
     write_text(result, json.dumps(record, indent=1) + "\n")
 
 

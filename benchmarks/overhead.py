@@ -22,7 +22,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scene import bare_engine, lay_out, machine
+from result_files import machine, this_commit
+from scene import bare_engine, lay_out
 
 from landcover.files import write_text
 from landcover.inference.modelfile import KEY, read_model
@@ -131,8 +132,7 @@ def main() -> None:
     ways = ({"before": asked.before.resolve()} if asked.before else {}) | {"now": ours}
     found: dict[str, Any] = {"machine": machine(), "rounds": ROUNDS, "commits": {}, "sides": {}}
     for way, sources in ways.items():
-        words = ["git", "-C", str(sources), "describe", "--always", "--dirty"]
-        found["commits"][way] = subprocess.run(words, capture_output=True, text=True).stdout.strip()
+        found["commits"][way] = this_commit(sources)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = stand_in(folder / "stand-in.onnx")

@@ -7,7 +7,6 @@ challenge's chips folder with splits.csv and train_labels.csv; without MODEL, th
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from result_files import this_commit
 from scipy.ndimage import gaussian_filter, zoom
 
 import landcover
@@ -52,7 +52,7 @@ PERTURBATIONS: dict[str, Callable[[Pixels], Pixels]] = {
 
 def main(chips: Path, result: Path, model: Path) -> None:
     """Perturb, predict, score; print a table and write the result file."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    commit = this_commit()
     folder = open_chips(chips)
     found = {}
     with tempfile.TemporaryDirectory() as name:
@@ -79,7 +79,7 @@ def main(chips: Path, result: Path, model: Path) -> None:
             print(f"{title:28} {s.kl:.5f} ({s.low:.5f} to {s.high:.5f})  warned of {warned}", flush=True)
     mean = float(np.mean([f["kl"] for t, f in found.items() if t != "none"]))
     facts = {
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "model": {"file": model.name, "sha256": sha256(model)},
         "images": len(folder.part("test")),
         "kl": found,

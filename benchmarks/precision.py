@@ -6,10 +6,11 @@ Predicts the part test of the challenge's chips twice in each precision.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from result_files import this_commit
 
 import landcover
 from landcover.files import sha256, write_text
@@ -27,11 +28,9 @@ def main(chips: Path, result: Path, model: Path) -> None:
                 shares[precision] = found.shares
                 products = sorted([out / "distributions.csv", *out.glob("maps/*.tif")])
                 files[precision, time] = [sha256(p) for p in products]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     record = {
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "chips": len(shares["bf16"]),
         "largest_share_difference": float(abs(shares["bf16"] - shares["float32"]).to_numpy().max()),
         "two_runs_identical": {p: files[p, 1] == files[p, 2] for p in ("bf16", "float32")},

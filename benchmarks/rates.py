@@ -7,11 +7,11 @@ of all ground of the kind. A map is a square of it; its interval should hold the
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+from result_files import this_commit
 from scipy.stats import norm
 
 from landcover.files import write_text
@@ -52,10 +52,8 @@ def main(result: Path) -> None:
                 width = float((high - low).mean())
                 cases.append(dict(blocks=len(whole[side]), clump_px=clump, rate=r, held=held, width=width))
                 print(cases[-1], flush=True)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
-    record = {"commit": commit.stdout.strip(), "trials": TRIALS, "block_px": BLOCK, "cases": cases}
+    commit = this_commit()
+    record = {"commit": commit, "trials": TRIALS, "block_px": BLOCK, "cases": cases}
     write_text(result, json.dumps(record, indent=1) + "\n")
 
 

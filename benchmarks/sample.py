@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from matplotlib.patches import Rectangle
-from result_files import ONE_PLACE
+from result_files import ONE_PLACE, this_commit
 from scipy.stats import spearmanr
 
 import landcover
@@ -140,9 +140,7 @@ def picture(prediction: Path, scene: Path, out: Path) -> None:
 def main(data: Path, result: Path) -> None:
     """Measure all three and write the result file and the picture of the docs."""
     scene = data / "challenge48" / "ain_west.tif"
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    )
+    commit = this_commit()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sizes = [cost(folder, side) for side in SIDES]
@@ -156,7 +154,7 @@ def main(data: Path, result: Path) -> None:
             true = source.read(1)
         assert place is not None
         record = {
-            "commit": commit.stdout.strip(),
+            "commit": commit,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "proposals": proposals(folder / "prediction", mapped, true),
             "cost": sizes,

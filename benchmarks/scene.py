@@ -26,6 +26,7 @@ import numpy as np
 import rasterio
 from peak import peak
 from rasterio import Affine
+from result_files import machine, this_commit
 from sliding import PEERS, usual, with_onnxruntime, with_pytorch
 
 from landcover.files import write_text
@@ -200,13 +201,6 @@ def every_way(run: str, scene: Path, model: Path, peers: Path | None, folder: Pa
     return {way: sorted(f, key=lambda f: f.get("seconds", 0.0))[len(f) // 2] for way, f in found.items()}
 
 
-def machine() -> dict[str, Any]:
-    """The processor and how many cores of it there are."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next(line for line in lines if line.startswith("model name"))
-    return {"processor": name.split(":")[1].strip(), "cores": os.cpu_count()}
-
-
 def main() -> None:
     """Run every way on every scene, print what was found, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -214,8 +208,8 @@ def main() -> None:
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--only", nargs="*", default=list(RUNS))
     asked = parser.parse_args()
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine()}
+    commit = this_commit()
+    found: dict[str, Any] = {"commit": commit, "machine": machine()}
     found |= {"bf16_peak": peak(), "runs": {}, "earlier": {}}
     if asked.only != list(RUNS) and asked.result.exists():  # what is not run again stays, with its commit
         before = json.loads(asked.result.read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from result_files import ROOT, interval, read, rows
+from result_files import ROOT, interval, measured, read, rows
 
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
@@ -97,10 +97,8 @@ def training() -> str:
         ]
         for name, run in found["recipes"].items()
     ]
-    machine = found["machine"]
-    return rows(["recipe", "a step", "float32, images/s", "bf16, images/s", "times as fast"], body) + (
-        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores."
-    )
+    header = ["recipe", "a step", "float32, images/s", "bf16, images/s", "times as fast"]
+    return rows(header, body) + f"\n\n{measured(found)}."
 
 
 def finetune() -> str:
@@ -170,7 +168,7 @@ def scene() -> str:
         "network", "side, px", "way", "seconds", "Mpx/s", "of the engine's speed", "processor, s",
         "peak, MiB", "same pixels", "share off by",
     ]  # fmt: skip
-    machine, best = found["machine"], found["bf16_peak"]
+    best = found["bf16_peak"]
     large = found["runs"]["box:10980"]["engine alone bf16"]
     peaks = ", ".join(
         f"{ways['engine alone bf16']['tera_operations_per_second'] / best:.0%} ({NETWORKS[run[:-6]]})"
@@ -186,7 +184,7 @@ def scene() -> str:
         rows(header, body)
         + f"\n\nOverlap costs {large['overlap_cost']:.1%} of the largest scene. Of the processor's bf16 "
         + f"matrix peak, {best:.1f} · 10¹² operations a second, the engine alone reaches {peaks}. "
-        + f"Measured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores.{before}"
+        + f"{measured(found)}.{before}"
     )
 
 

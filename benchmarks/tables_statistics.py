@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from result_files import read, rows
+from result_files import measured, read, rows
 
 
 def sample_balance() -> str:
@@ -294,10 +294,9 @@ def territories() -> str:
         ]
         for way, f in found["ways"].items()
     ]
-    machine = found["machine"]
     return rows(["way", "seconds", "processor, s", "peak, MiB", "pixels with data"], body) + (
-        f"\n\nMeasured at commit {found['commit']} on {machine['processor']}, {machine['cores']} cores, "
-        f"under a load of {machine['load']:.1f} (its own and that of other work)."
+        f"\n\n{measured(found)}, under a load of {found['machine']['load']:.1f} "
+        "(its own and that of other work)."
     )
 
 

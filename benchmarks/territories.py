@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import geopandas
 import numpy as np
 import rasterio
 from rasterio import Affine
+from result_files import machine, this_commit
 from shapely import box
 
 from landcover.files import write_text
@@ -97,17 +97,9 @@ def measured(way: str, path: Path, out: Path) -> dict[str, float]:
     return {"seconds": seconds, "cpu_seconds": processor, "peak_mib": peak, **found}
 
 
-def processor() -> str:
-    """Its name."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(": ")[2]
-    return platform.processor()
-
-
 def main(target: Path) -> None:
     """Measure every way and write the result."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    commit = this_commit()
     ways = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -123,8 +115,8 @@ def main(target: Path) -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             ways[way] = json.loads(done.stdout.splitlines()[-1])
             print(way, ways[way], flush=True)
-    machine = {"processor": processor(), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    result = {"commit": commit.stdout.strip(), "machine": machine, "side": SIDE, "zones": 407, "ways": ways}
+    where = machine() | {"load": os.getloadavg()[0]}
+    result = {"commit": commit, "machine": where, "side": SIDE, "zones": 407, "ways": ways}
     write_text(target, json.dumps(result, indent=1) + "\n")
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import geopandas
 import numpy as np
 import rasterio
+from result_files import this_commit
 
 import landcover
 from landcover.files import write_text
@@ -93,8 +93,8 @@ def tour(folder: Path) -> dict[str, Any]:
 
 def main(result: Path, folder: Path) -> None:
     """Run the tour, write the result file."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    found = {"commit": commit.stdout.strip(), **tour(folder)}
+    commit = this_commit()
+    found = {"commit": commit, **tour(folder)}
     write_text(result, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 

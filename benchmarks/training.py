@@ -7,7 +7,6 @@ view to the averaged weights, first in float32, then in bf16, both with channels
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,8 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from result_files import ROOT
-from scene import machine
+from result_files import ROOT, machine, this_commit
 
 from landcover.chips.folder import open_chips
 from landcover.errors import LandcoverError
@@ -52,8 +50,8 @@ def seconds_a_step(recipe: Recipe, chips: Chips, precision: str) -> float:
 
 def main(data: Path, target: Path, names: list[str]) -> None:
     """Time each recipe, print and write what was found."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    found: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine(), "recipes": {}}
+    commit = this_commit()
+    found: dict[str, Any] = {"commit": commit, "machine": machine(), "recipes": {}}
     for path in sorted((ROOT / "recipes" / "field").glob("*.toml")):
         if path.stem in WITHOUT or (names and path.stem not in names):
             continue

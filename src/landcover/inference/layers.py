@@ -92,9 +92,8 @@ class Layers:
         _, classes, height, width = p.get_shape()
         counts = ops.parameter(openvino.PartialShape([1, 1, height, width]), np.uint8, "counts")
 
-        def flat(
-            values: Any,
-        ) -> Any:  # pixels along one axis: blocked layouts of the channels are slower here
+        # pixels lie along one axis: layouts that block the classes are slower
+        def flat(values: Any) -> Any:
             return ops.reshape(values, np.array([-1, height * width]), False).output(0)
 
         def as_image(values: Any) -> Any:
@@ -104,12 +103,9 @@ class Layers:
             scaled = ops.multiply(values, np.float32(PROBABILITY_SCALE))
             return as_image(ops.convert(ops.round(scaled, "half_to_even"), "u8"))
 
-        scores = None
-        if p.get_node().get_type_name() == "Softmax":
-            scores = flat(p.get_node().input_value(0))
-            p = ops.softmax(scores, 0).output(0)
-        else:
-            p = flat(p)
+        is_softmax = p.get_node().get_type_name() == "Softmax"
+        scores = flat(p.get_node().input_value(0)) if is_softmax else None
+        p = flat(p) if scores is None else ops.softmax(scores, 0).output(0)
         likeliest, winner = ops.topk(p, np.int64(1), 0, "max", "none", index_element_type="i32").outputs()
         outputs = [as_image(p), as_image(ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0)))]
 
@@ -123,9 +119,8 @@ class Layers:
 
         decoded = p
         if self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
-            scaled = ops.multiply(
-                logarithms(float(np.finfo(np.float32).tiny)), np.float32(1 / self.decoder.temperature)
-            )
+            tiny = float(np.finfo(np.float32).tiny)
+            scaled = ops.multiply(logarithms(tiny), np.float32(1 / self.decoder.temperature))
             decoded = ops.softmax(scaled, 0)
         elif self.decoder.kind == "loglinear" and self.decoder.slopes:
             slopes, offsets = (
