@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import landcover
 from landcover.chips.folder import open_chips, read_couples
 from landcover.errors import LandcoverError
+from landcover.files import sha256
 from landcover.inference.engine import Engine
 from landcover.inference.modelfile import read_model
 
@@ -47,6 +49,15 @@ def test_one_or_two_processes_give_the_same_file(small_chips: Path, tmp_path: Pa
     one.model.unlink()
     again = landcover.train(recipe, small_chips, tmp_path / "a", resume=True)
     assert again.model.read_bytes() == two.model.read_bytes()
+
+
+def test_the_members_of_a_vote_go_on_from_the_same_weights(small_chips: Path, tmp_path: Path) -> None:
+    base = landcover.train(tiny_recipe(tmp_path / "base.toml", steps=4), small_chips, tmp_path / "base")
+    vote = landcover.train(a_vote(tmp_path), small_chips, tmp_path / "vote", start=base.folder)
+    alone = landcover.train(tmp_path / "one.toml", small_chips, tmp_path / "one", start=base.folder, seed=1)
+    assert (vote.folder / "members" / "1" / "model.onnx").read_bytes() == alone.model.read_bytes()
+    begun = json.loads((vote.folder / "run.json").read_text())["start"]["sha256"]
+    assert begun == sha256(base.folder / "checkpoint" / "best.safetensors")
 
 
 def test_mistakes_of_a_vote_are_told_at_once(small_chips: Path, tmp_path: Path) -> None:

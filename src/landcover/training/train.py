@@ -52,8 +52,8 @@ def train(
     recipe : TOML file (docs/training.md)
     data : chips folder with masks
     out : run folder to write
-    start : run folder or model file whose weights to go on from; the last layer is new where the legend
-        differs (the command line's --from)
+    start : run folder or model file whose weights to go on from, each member of a vote; the last layer is
+        new where the legend differs (the command line's --from)
     seed : used instead of the recipe's
     resume : go on from the last finished epoch of `out`, to the same bytes as without the stop
     overwrite : begin anew in a folder that holds a run
@@ -71,8 +71,11 @@ def train(
     commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
     vote = read_vote(Path(recipe))
     if vote is not None:
-        _refuse({"--track": track, "--from": start, "--seed": seed, "watch": watch}, "a vote")
-        return _train_vote(vote, Path(recipe), Path(data), Path(out), resume, overwrite, processes, commit)
+        _refuse({"--track": track, "--seed": seed, "watch": watch}, "a vote")
+        begin = Path(start) if start is not None else None
+        return _train_vote(
+            vote, Path(recipe), Path(data), Path(out), begin, resume, overwrite, processes, commit
+        )
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
@@ -116,6 +119,7 @@ def _train_vote(
     recipe: Path,
     data: Path,
     out: Path,
+    start: Path | None,
     resume: bool,
     overwrite: bool,
     processes: int,
@@ -128,12 +132,13 @@ def _train_vote(
         "recipe": recipe.read_text(encoding="utf-8"),
         "members": [write_recipe(read_recipe(m.recipe)) for m in vote.members],
         "data": couples.hash(),
+        "start": hash_of(start),
     }
     folder = open_run(out, facts, resume, overwrite)
-    runs = train_members(vote, data, folder, processes, resume, overwrite)
+    runs = train_members(vote, data, folder, start, processes, resume, overwrite)
     network, recipes = assemble(vote, runs, couples.training.classes)
     described = {"vote": vote.how, "members": [r.model_dump(mode="json") for r in recipes]}
-    return conclude(folder, network, couples, settings, described, histories(runs), commit, None)
+    return conclude(folder, network, couples, settings, described, histories(runs), commit, start)
 
 
 def _on_this_machine(settings: Recipe) -> Recipe:

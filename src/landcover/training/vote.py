@@ -69,11 +69,21 @@ def read_vote(path: Path) -> VoteRecipe | None:
 
 
 def train_members(
-    vote: VoteRecipe, data: Path, folder: Path, processes: int, resume: bool, overwrite: bool
+    vote: VoteRecipe,
+    data: Path,
+    folder: Path,
+    start: Path | None,
+    processes: int,
+    resume: bool,
+    overwrite: bool,
 ) -> list[Path]:
     """Train each member as a run of its own, several at once; finished ones stay as they are.
 
     Each has `vote.threads` threads whatever the number of processes, so that its bytes are the same.
+
+    Parameters
+    ----------
+    start : run folder or model file whose weights each member goes on from
 
     Returns
     -------
@@ -90,6 +100,7 @@ def train_members(
             return
         words = [sys.executable, "-m", "landcover", "train", str(member.recipe), "--data", str(data)]
         words += ["--out", str(out), "--seed", str(member.seed)]
+        words += ["--from", str(start)] if start else []
         words += ["--resume"] if resume and (out / "checkpoint" / "start.json").exists() else []
         words += ["--overwrite"] if overwrite else []
         threads = {"OMP_NUM_THREADS": str(vote.threads)}
