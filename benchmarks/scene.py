@@ -214,7 +214,9 @@ def main() -> None:
     if asked.only != list(RUNS) and asked.result.exists():  # what is not run again stays, with its commit
         before = json.loads(asked.result.read_text(encoding="utf-8"))
         runs = {r: {"commit": before["commit"], "ways": w} for r, w in before["runs"].items()}
-        found["earlier"] = {r: f for r, f in (before["earlier"] | runs).items() if r not in asked.only}
+        found["earlier"] = {
+            r: f for r, f in (before["earlier"] | runs).items() if r in RUNS and r not in asked.only
+        }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = {"box": box_model(), "unet31": large_model(folder)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from landcover.accuracy.calibration import Calibration
 from landcover.accuracy.confusion import Crossing, class_measures, cross, ratio_interval
 from landcover.chips.folder import open_chips, read_couples
 from landcover.inference.engine import Engine
+from landcover.inference.modelfile import Card
+from landcover.legend import Legend
+from landcover.shares.decode import override
 from landcover.shares.score import Score, difference, read_shares, score, spatial_blocks
 
 DECODERS = ("counts", "mean", "calibrated")
@@ -44,9 +48,7 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
         took = time.process_time() - began
         results = {}
         for kind, rows in shares.items():
-            table = pd.DataFrame(0.0, index=pd.Index(ids, name="sample_id"), columns=legend.names)
-            table[[c.name for c in legend.classes if c.code in card.classes]] = np.stack(rows)
-            results[kind] = score(table, true.loc[ids], blocks=blocks)
+            results[kind] = score(_table(rows, ids, legend, card), true.loc[ids], blocks=blocks)
         found[part] = {"decoder": own.kind} | {k: _about(s) for k, s in results.items()}
         for kind in decoders:
             if kind != own.kind:
@@ -55,6 +57,16 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any
         found[part] |= _accuracy(crossings, pd.Series(blocks).loc[ids], legend.label_names)
         found[part] |= {"ece": calibration.error, "processor_s_an_image": took / len(ids)}
     return found
+
+
+def kl_by_image(model: Path, chips: Path, part: str, decoder: str | None = None) -> pd.Series[float]:
+    """The KL of each image of a part, by the model's own decoder or another kind of it."""
+    engine, folder = Engine(model, "float32"), open_chips(chips)
+    card, ids, true = engine.card, folder.part(part), read_shares(chips / "train_labels.csv")
+    chosen = override(card.decoder, decoder)
+    images, _ = read_couples(folder, ids, None, card.bands)
+    rows = [chosen.decode(p) for p in engine.probabilities(images)]
+    return score(_table(rows, ids, folder.legend, card), true.loc[ids]).per_image
 
 
 def scores_of_shares(run: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any]:
@@ -70,6 +82,13 @@ def scores_of_shares(run: Path, chips: Path, parts: tuple[str, ...]) -> dict[str
             "mean": _about(score(shares.loc[ids], true.loc[ids], blocks=blocks)),
         }
     return found
+
+
+def _table(rows: list[Any], ids: Sequence[str], legend: Legend, card: Card) -> pd.DataFrame:
+    """Shares of images by class of the legend."""
+    table = pd.DataFrame(0.0, index=pd.Index(ids, name="sample_id"), columns=legend.names)
+    table[[c.name for c in legend.classes if c.code in card.classes]] = np.stack(rows)
+    return table
 
 
 def _about(s: Score) -> dict[str, Any]:
