@@ -10,6 +10,8 @@ from result_files import ROOT, interval, measured, read, rows
 TERRITORIES = {"France (metropolitan)": 551_500, "Europe (39 countries of the EEA)": 5_850_000}  # km²
 EURO_AN_HOUR = 0.10  # of a machine of two cores, 4 GB: an assumption
 NETWORKS = {"box": "box", "unet31": "31 M U-Net"}
+EPOCHS = "_6_epochs"
+SCENARIOS = ("unet_reference", "unet_fewer_filters", "unet_fewer_layers", "unet_weights", "unet_augmented")
 DECODERS = ("counts", "mean", "calibrated")
 PARTS = ("val", "test", "elsewhere")
 ONE_PLACE_PARTS = {part: part for part in PARTS}
@@ -59,6 +61,8 @@ def field() -> str:
     """Every recipe of the field that was trained, the best on test first."""
     body, commits = [], set()
     for path in sorted((ROOT / "results" / "field").glob("*.json")):
+        if path.stem.endswith(EPOCHS):
+            continue
         found = read(f"field/{path.stem}")
         scores, run = found["scores"], found["run"]
         recipe = tomllib.loads((ROOT / "recipes" / "field" / f"{path.stem}.toml").read_text(encoding="utf-8"))
@@ -83,6 +87,71 @@ def field() -> str:
         *(f"KL {p}" for p in PARTS), "accuracy", "mean IoU", "calibration error",
     ]  # fmt: skip
     return rows(header, body) + f"\n\nTrained at {', '.join(sorted(commits))}."
+
+
+def equal_epochs() -> str:
+    """The talk's scenarios after as many epochs each, the best on test first."""
+    body = []
+    for name in SCENARIOS:
+        shorter = ROOT / "results" / "field" / f"{name}{EPOCHS}.json"
+        found = read(f"field/{shorter.stem if shorter.exists() else name}")
+        scores, run = found["scores"], found["run"]
+        test = scores["test"]
+        body.append(
+            [
+                name.replace("_", "-"),
+                f"{run['parameters']:,}",
+                f"{run['processor_time_s'] / 60:.1f}",
+                *(f"{test[d]['kl']:.4f}" for d in ("counts", "mean")),
+                *(interval(scores[p][scores[p]["decoder"]]) for p in PARTS),
+                f"{test['overall_accuracy'][0]:.3f}",
+                f"{test['mean_iou']:.3f}",
+            ]
+        )
+    body.sort(key=lambda row: float(row[6].split()[0]))
+    header = ["recipe", "parameters", "processor minutes", "KL test, counts", "KL test, mean"]
+    return rows([*header, *(f"KL {p}" for p in PARTS), "accuracy", "mean IoU"], body)
+
+
+def best() -> str:
+    """One network and a vote of two after the box's last step, on the 241 chips alone."""
+    found, body = read("best"), []
+    for name, model in found["models"].items():
+        for part in PARTS:
+            scores = model["scores"][part]
+            accuracy, low, high = scores["overall_accuracy"]
+            ratio = model["of the benchmark"][part]
+            body.append(
+                [
+                    {"one": "one network", "two": "vote of two"}[name],
+                    part,
+                    *(interval(scores[d]) for d in (*DECODERS[:2], scores["decoder"])),
+                    f"{ratio['mean']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})",
+                    f"{accuracy:.3f} ({low:.3f} to {high:.3f})",
+                    *(f"{scores[k]:.3f}" for k in ("mean_iou", "ece")),
+                ]
+            )
+    header = ["", "part", "KL, counts", "KL, mean", "KL, loglinear", "of the benchmark's by counts"]
+    header += ["overall accuracy", "mean IoU", "calibration error"]
+    return rows(header, body) + f"\n\nScored at commit {found['commit']}."
+
+
+def labels() -> str:
+    """KL by number of chips and share of wrong labels."""
+    forest, network = read("labels_forest")["points"], read("labels_network")["points"]
+    body = []
+    for name in network:
+        cells = [
+            interval(points[name]["scores"][p][points[name]["scores"][p]["decoder"]])
+            if name in points
+            else ""
+            for points in (network, forest)
+            for p in PARTS[1:]
+        ]
+        body.append([name, *cells])
+    header = [f"KL {p}, {kind}" for kind in ("U-Net", "forest") for p in PARTS[1:]]
+    commits = {read(f"labels_{kind}")["commit"] for kind in ("forest", "network")}
+    return rows(["trained on", *header], body) + f"\n\nTrained at {', '.join(sorted(commits))}."
 
 
 def training() -> str:
