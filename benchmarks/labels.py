@@ -1,7 +1,7 @@
 """What labels are worth: python benchmarks/labels.py CHIPS RESULT.json RECIPE
 
 Trains RECIPE on 25, 50, 100 and all chips of the part train, drawn at random, each set within the next; and
-on all of them with 5, 10 and 20 % of their labels wrong: cells of 16 × 16 px that get the labels of another.
+on all of them with 5, 10 and 20 % of their labels wrong: cells of 16 × 16 px that get another class.
 Chips are repeated, so that an epoch has as many steps whatever their number; the epoch is chosen on val.
 CHIPS is the challenge's chips folder with splits.csv and train_labels.csv. RESULT is written after each
 training, and those that it holds are not trained again. RECIPE may be a network's or a forest's; with a
@@ -60,14 +60,16 @@ def fewer(chips: Path, target: Path, chosen: list[str], wrong: float = 0.0) -> P
 
 
 def spoil(mask: Path, share: float, rng: np.random.Generator) -> None:
-    """Give some cells of a mask the labels of others of it."""
+    """Give some cells of a mask one class, drawn from the pixels that are not of the cell's commonest."""
     with rasterio.open(mask, "r+") as file:
         labels = file.read(1)
-        height, width = (side // CELL for side in labels.shape)
-        cells = labels.reshape(height, CELL, width, CELL).swapaxes(1, 2).reshape(-1, CELL, CELL)
-        hit = rng.random(len(cells)) < share
-        cells[hit] = cells[rng.integers(0, len(cells), hit.sum())]
-        labels = cells.reshape(height, width, CELL, CELL).swapaxes(1, 2).reshape(labels.shape)
+        before = labels.copy()
+        for y in range(0, labels.shape[0], CELL):
+            for x in range(0, labels.shape[1], CELL):
+                cell = before[y : y + CELL, x : x + CELL]
+                others = before[before != np.bincount(cell.ravel()).argmax()]
+                if rng.random() < share and len(others):
+                    labels[y : y + CELL, x : x + CELL] = rng.choice(others)
         file.write(labels, 1)
 
 
