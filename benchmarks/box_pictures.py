@@ -1,6 +1,7 @@
-"""Draw what the box makes of images it has never seen: python benchmarks/box_pictures.py docs/images/box.png
+"""Draw what the box makes of images it has never seen: python benchmarks/box_pictures.py FOLDER
 
-Needs LANDCOVER_DATA.
+Writes box.png, images and maps of four places, and demo.png, the demonstration with its shares. Needs
+LANDCOVER_DATA.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 import rasterio
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -25,30 +28,64 @@ IMAGES = {  # title: file, its bands B02 B03 B04 B08
     "The Inn": ("elsewhere/inn_date1.tif", (1, 2, 3, 4)),
     "The demonstration": (None, (1, 2, 3, 4)),
 }
+SHOWN = [c for c in S2GLC.labels if c.name not in ("natural", "snow")]  # they are nowhere here
 
 
-def main(target: Path) -> None:
-    """Predict each image, and draw images above maps."""
+def main(folder: Path) -> None:
+    """Predict each image, and draw both pictures."""
     canvas = Figure(figsize=(13, 6.6), layout="constrained")
     grid = canvas.subplots(2, len(IMAGES))
     with tempfile.TemporaryDirectory() as name:
         for column, (title, (file, bands)) in enumerate(IMAGES.items()):
             out = Path(name) / str(column)
             if file is None:
-                landcover.demo(out)
+                shares = landcover.demo(out).shares.iloc[0]
                 image, out = out / "sentinel2.tif", out / "prediction"
+                draw_demo(image, out, shares, folder / "demo.png")
             else:
                 image = DATA / file
                 landcover.predict(image, out, bands=[str(b) for b in bands])
-            with rasterio.open(image) as source, rasterio.open(out / "maps" / f"{image.stem}.tif") as mapped:
-                grid[0, column].imshow(image_rgb(source.read(list(bands[:3]))))
-                grid[1, column].imshow(map_rgb(mapped.read(1), S2GLC))
+            draw(image, out, bands, grid[0, column], grid[1, column])
             grid[0, column].set_title(title, fontsize=10)
-    for axes in grid.ravel():
-        axes.set_axis_off()
-    patches = [Patch(color=c.colour, label=c.name) for c in S2GLC.labels if c.name not in ("natural", "snow")]
-    canvas.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False)
-    canvas.savefig(target, dpi=80)
+    name_classes(canvas)
+    canvas.savefig(folder / "box.png", dpi=80)
+
+
+def draw_demo(image: Path, prediction: Path, shares: pd.Series[float], target: Path) -> None:
+    """The image, its map, and bars of the shares."""
+    canvas = Figure(figsize=(13, 4.4), layout="constrained")
+    before, after, bars = canvas.subplots(1, 3, width_ratios=(1, 1, 1.2))
+    draw(image, prediction, (1, 2, 3, 4), before, after)
+    before.set_title("image", loc="left", fontsize=12)
+    after.set_title("map", loc="left", fontsize=12)
+    bars.set_title("shares", loc="left", fontsize=12)
+    names = [c.name for c in SHOWN][::-1]
+    drawn = bars.barh(names, shares[names], color=[c.colour for c in SHOWN][::-1])
+    bars.bar_label(drawn, [f"{shares[n]:.1%}" for n in names], padding=4, fontsize=12)
+    bars.tick_params(left=False, labelsize=12)
+    bars.xaxis.set_visible(False)
+    bars.set_xlim(0, 1.2 * shares.max())
+    bars.spines[["top", "right", "bottom"]].set_visible(False)
+    name_classes(canvas)
+    canvas.savefig(target, dpi=85)
+
+
+def draw(image: Path, prediction: Path, bands: tuple[int, ...], before: Axes, after: Axes) -> None:
+    """An image and its map."""
+    with (
+        rasterio.open(image) as source,
+        rasterio.open(prediction / "maps" / f"{image.stem}.tif") as mapped,
+    ):
+        before.imshow(image_rgb(source.read(list(bands[:3]))))
+        after.imshow(map_rgb(mapped.read(1), S2GLC))
+    before.set_axis_off()
+    after.set_axis_off()
+
+
+def name_classes(canvas: Figure) -> None:
+    """The colours of the classes below."""
+    patches = [Patch(color=c.colour, label=c.name) for c in SHOWN]
+    canvas.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False, fontsize=11)
 
 
 if __name__ == "__main__":
