@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from landcover.statistics.territories.territories import territories as territories
     from landcover.statistics.vintages.crosswalk import crosswalk as crosswalk
     from landcover.statistics.vintages.release import release as release
-    from landcover.training.sweep import sweep as sweep
+    from landcover.training.sweeps.sweep import sweep as sweep
     from landcover.training.train import train as train
 
 _PUBLIC = {
@@ -45,7 +45,7 @@ _PUBLIC = {
     "fetch": "landcover.catalog.fetch:fetch",
     "cut": "landcover.chips.cut:cut",
     "train": "landcover.training.train:train",
-    "sweep": "landcover.training.sweep:sweep",
+    "sweep": "landcover.training.sweeps.sweep:sweep",
     "compare": "landcover.accuracy.comparison:compare",
     "territories": "landcover.statistics.territories.territories:territories",
     "sample": "landcover.statistics.sampling.sample:sample",

@@ -23,9 +23,9 @@ from landcover.files import write_text
 from landcover.training.data import choose_chips
 from landcover.training.recipe import Recipe, read_recipe, read_toml, write_recipe
 from landcover.training.runfolder import refuse_used
-from landcover.training.space import Space, applied, draw, read_space
-from landcover.training.sweep_results import RESULTS, trial_table, write_results
-from landcover.training.trial import MISTAKE, open_study, trial_of
+from landcover.training.sweeps.results import RESULTS, trial_table, write_results
+from landcover.training.sweeps.space import Space, applied, draw, read_space
+from landcover.training.sweeps.trial import MISTAKE, open_study, trial_of
 
 STATE = ("sweep.db", "sweep.db-journal", "recipe.toml", "space.toml", "trials")
 
@@ -198,7 +198,7 @@ def _start(
     if processes > 1:
         cores = int(os.environ.get("OMP_NUM_THREADS", 0)) or (os.cpu_count() or 1)
         environment["OMP_NUM_THREADS"] = str(max(1, cores // processes))
-    command: list[str | Path] = [sys.executable, "-m", "landcover.training.trial"]
+    command: list[str | Path] = [sys.executable, "-m", "landcover.training.sweeps.trial"]
     command += [folder / "sweep.db", str(number), told, data, run]
     with run.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(

@@ -1,7 +1,7 @@
 """One trial of a sweep, in a process of its own: a training that is stopped where it is hopeless.
 
-`python -m landcover.training.trial sweep.db NUMBER recipe.toml CHIPS RUN` is started by the sweep and ends
-with it: when nobody holds the other end of its standard input any more, it stops at once.
+`python -m landcover.training.sweeps.trial sweep.db NUMBER recipe.toml CHIPS RUN` is started by the sweep
+and ends with it: when nobody holds the other end of its standard input any more, it stops at once.
 """
 
 from __future__ import annotations

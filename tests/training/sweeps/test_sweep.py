@@ -19,11 +19,11 @@ pytest.importorskip("torch")
 
 import landcover
 from landcover.training.recipe import read_recipe, write_recipe
-from landcover.training.space import Range, applied, read_space
-from landcover.training.sweep import Sweep
-from landcover.training.trial import open_study, tenths
+from landcover.training.sweeps.space import Range, applied, read_space
+from landcover.training.sweeps.sweep import Sweep
+from landcover.training.sweeps.trial import open_study, tenths
 
-from .recipes import tiny_recipe
+from ..recipes import tiny_recipe
 
 SPACE = """
 "schedule.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
@@ -172,6 +172,6 @@ def test_trials_meet_at_tenths_of_their_steps() -> None:
 
 @pytest.mark.parametrize("name", ["rate", "size", "regularisation"])
 def test_the_spaces_that_come_along_fit_their_recipes(name: str) -> None:
-    recipes = Path(__file__).resolve().parents[2] / "recipes"
+    recipes = Path(__file__).resolve().parents[3] / "recipes"
     base = {"network": {"kind": "unet"}}
     assert len(read_space(recipes / "sweeps" / f"{name}.toml", base)) >= 2

@@ -12,7 +12,7 @@ from landcover.files import whole
 from landcover.report.page import Fact, Section, Table, number, write_page
 from landcover.report.slices import slices
 from landcover.training.recipe import Recipe
-from landcover.training.space import Range, Space
+from landcover.training.sweeps.space import Range, Space
 
 RESULTS = ("sweep.csv", "sweep.html", "best.toml")
 STATES = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed"}
