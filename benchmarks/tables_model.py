@@ -50,11 +50,19 @@ def _scores(name: str, parts: dict[str, str]) -> str:
 
 def box_classes() -> str:
     """What each class adds to the KL of the box, by part."""
-    scores = read("box")["models"][0]["scores"]
+    return _classes(read("box")["models"][0]["scores"], BOX_PARTS)
+
+
+def best_classes() -> str:
+    """What each class adds to the KL of the best network of the 241 chips, by part."""
+    return _classes(read("best")["models"]["one"]["scores"], ONE_PLACE_PARTS)
+
+
+def _classes(scores: Any, parts: dict[str, str]) -> str:
     own = scores["test"]["decoder"]
     names = list(scores["test"][own]["per_class"])
-    body = [[n, *(f"{scores[p][own]['per_class'][n]:.4f}" for p in BOX_PARTS)] for n in names]
-    return rows(["class", *BOX_PARTS.values()], body)
+    body = [[n, *(f"{scores[p][own]['per_class'][n]:.4f}" for p in parts)] for n in names]
+    return rows(["class", *parts.values()], body)
 
 
 def field() -> str:
@@ -136,6 +144,23 @@ def best() -> str:
     return rows(header, body) + f"\n\nScored at commit {found['commit']}."
 
 
+def elsewhere() -> str:
+    """What stands between the models and another place."""
+    before, best = read("one_place")["models"][0]["scores"], read("best")["models"]
+    held_out, box = (read(name)["models"][0]["scores"]["elsewhere"] for name in ("best_held_out", "box"))
+
+    def own(scores: Any) -> str:
+        return interval(scores[scores["decoder"]])
+
+    body = [
+        ["model of one place", "241", own(before["elsewhere"]), ""],
+        ["one network", "241", own(best["one"]["scores"]["elsewhere"]), own(held_out)],
+        ["vote of two", "241", own(best["two"]["scores"]["elsewhere"]), ""],
+        ["box", "241, and 18 of elsewhere", "", own(box)],
+    ]
+    return rows(["", "chips", "KL, 44 chips", "KL, the 13 of the held-out blocks"], body)
+
+
 def labels() -> str:
     """KL by number of chips and share of wrong labels."""
     forest, network = read("labels_forest")["points"], read("labels_network")["points"]
@@ -192,17 +217,23 @@ def precision() -> str:
 
 def perturbations() -> str:
     """The score on images unlike those of training."""
-    found, before = read("perturbations"), read("perturbations_one_place")
+    found = read("perturbations")
+    others = [read(f"perturbations_{name}") for name in ("best", "one_place")]
     body = [
-        [t, interval(f), f"{f['images_warned_of']} of {found['images']}", interval(before["kl"][t])]
+        [
+            t,
+            interval(f),
+            f"{f['images_warned_of']} of {found['images']}",
+            *(interval(o["kl"][t]) for o in others),
+        ]
         for t, f in found["kl"].items()
     ]
     for name, kl in (("mean over the changes", "mean"), ("times the KL without", "times_clean")):
         digits = 4 if kl == "mean" else 2
-        body.append([name, f"{found[kl]:.{digits}f}", "", f"{before[kl]:.{digits}f}"])
-    return rows(["change", "KL", "warned of", "KL, model of one place"], body) + (
-        f"\n\nMeasured at commits {found['commit']} and {before['commit']}."
-    )
+        body.append([name, f"{found[kl]:.{digits}f}", "", *(f"{o[kl]:.{digits}f}" for o in others)])
+    header = ["change", "KL", "warned of", "KL, its recipe on the 241 chips", "KL, model of one place"]
+    commits = ", ".join(f["commit"] for f in (found, *others))
+    return rows(header, body) + f"\n\nMeasured at commits {commits}."
 
 
 def scene() -> str:
