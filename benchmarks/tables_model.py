@@ -232,7 +232,7 @@ def perturbations() -> str:
         digits = 4 if kl == "mean" else 2
         body.append([name, f"{found[kl]:.{digits}f}", "", *(f"{o[kl]:.{digits}f}" for o in others)])
     header = ["change", "KL", "warned of", "KL, its recipe on the 241 chips", "KL, model of one place"]
-    commits = ", ".join(f["commit"] for f in (found, *others))
+    commits = ", ".join(dict.fromkeys(f["commit"] for f in (found, *others)))
     return rows(header, body) + f"\n\nMeasured at commits {commits}."
 
 
