@@ -162,21 +162,19 @@ def elsewhere() -> str:
 
 
 def labels() -> str:
-    """KL by number of chips and share of wrong labels."""
-    forest, network = read("labels_forest")["points"], read("labels_network")["points"]
-    body = []
-    for name in network:
-        cells = [
-            interval(points[name]["scores"][p][points[name]["scores"][p]["decoder"]])
-            if name in points
-            else ""
-            for points in (network, forest)
-            for p in PARTS[1:]
-        ]
-        body.append([name, *cells])
-    header = [f"KL {p}, {kind}" for kind in ("U-Net", "forest") for p in PARTS[1:]]
-    commits = {read(f"labels_{kind}")["commit"] for kind in ("forest", "network")}
-    return rows(["trained on", *header], body) + f"\n\nTrained at {', '.join(sorted(commits))}."
+    """KL by number of chips and share of wrong labels, of each recipe that was measured."""
+    paths = sorted((ROOT / "results").glob("labels_*.json"))
+    found = {path.stem.removeprefix("labels_"): read(path.stem) for path in paths}
+    names = list(dict.fromkeys(name for f in found.values() for name in f["points"]))
+
+    def cell(points: Any, name: str, part: str) -> str:
+        scores = points[name]["scores"][part] if name in points else None
+        return interval(scores[scores["decoder"]]) if scores else ""
+
+    body = [[n, *(cell(f["points"], n, p) for f in found.values() for p in PARTS[1:])] for n in names]
+    header = ["trained on", *(f"KL {p}, {kind}" for kind in found for p in PARTS[1:])]
+    commits = sorted({f["commit"] for f in found.values()})
+    return rows(header, body) + f"\n\nTrained at {', '.join(commits)}."
 
 
 def training() -> str:
