@@ -179,7 +179,7 @@ def labels() -> str:
 
 def training() -> str:
     """Speed of training, bf16 against float32."""
-    found = read("training")
+    found, apart = read("training"), read("training_smp")
     body = [
         [
             name.replace("_", "-"),
@@ -187,10 +187,11 @@ def training() -> str:
             *(f"{run[f'{p}_images_per_second']:,.1f}" for p in ("float32", "bf16")),
             f"{run['ratio']:.2f}",
         ]
-        for name, run in found["recipes"].items()
+        for name, run in (apart["recipes"] | found["recipes"]).items()
     ]
+    body.sort()
     header = ["recipe", "a step", "float32, images/s", "bf16, images/s", "times as fast"]
-    return rows(header, body) + f"\n\n{measured(found)}."
+    return rows(header, body) + f"\n\n{measured(found)}; smp-deeplabv3plus at {apart['commit']}."
 
 
 def finetune() -> str:

@@ -8,8 +8,11 @@ import pytest
 
 from landcover.errors import LandcoverError
 from landcover.training.recipe import Recipe, read_recipe, write_recipe
+from landcover.training.vote import read_vote
 
-ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(__file__).resolve().parents[2] / "recipes"
+RECIPES = [*FOLDER.glob("*.toml"), *FOLDER.glob("field/*.toml")]
+VOTES = [path for path in RECIPES if path.stem.endswith("vote")]
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -48,11 +51,18 @@ def test_a_missing_recipe_is_told(tmp_path: Path) -> None:
         read_recipe(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted({*RECIPES} - {*VOTES}), ids=lambda p: p.stem)
 def test_committed_recipes_are_valid_and_survive_writing(path: Path, tmp_path: Path) -> None:
     recipe = read_recipe(path)
     (tmp_path / "again.toml").write_text(write_recipe(recipe), encoding="utf-8")
     assert read_recipe(tmp_path / "again.toml") == recipe
+
+
+@pytest.mark.parametrize("path", VOTES, ids=lambda p: p.stem)
+def test_committed_votes_are_valid(path: Path) -> None:
+    vote = read_vote(path)
+    assert vote is not None
+    assert len(vote.members) > 1
 
 
 def test_every_setting_is_spelled_out() -> None:
