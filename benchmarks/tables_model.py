@@ -67,19 +67,29 @@ def _classes(scores: Any, parts: dict[str, str]) -> str:
 
 def field() -> str:
     """Every recipe of the field that was trained, the best on test first."""
+    stems = [path.stem for path in (ROOT / "results" / "field").glob("*.json")]
+    return _field({stem: stem for stem in stems if not stem.endswith(EPOCHS)})
+
+
+def equal_epochs() -> str:
+    """The talk's scenarios after as many epochs each, the best on test first."""
+    again = {path.stem for path in (ROOT / "results" / "field").glob(f"*{EPOCHS}.json")}
+    return _field({name: name + EPOCHS if name + EPOCHS in again else name for name in SCENARIOS})
+
+
+def _field(stems: dict[str, str]) -> str:
+    """Runs of the field by name; stems are those of their recipes and result files."""
     body, commits = [], set()
-    for path in sorted((ROOT / "results" / "field").glob("*.json")):
-        if path.stem.endswith(EPOCHS):
-            continue
-        found = read(f"field/{path.stem}")
+    for name, stem in stems.items():
+        found = read(f"field/{stem}")
         scores, run = found["scores"], found["run"]
-        recipe = tomllib.loads((ROOT / "recipes" / "field" / f"{path.stem}.toml").read_text(encoding="utf-8"))
+        recipe = tomllib.loads((ROOT / "recipes" / "field" / f"{stem}.toml").read_text(encoding="utf-8"))
         test = scores["test"]
         commits.add(str(run["commit"])[:7])
         accuracy = test.get("overall_accuracy")
         body.append(
             [
-                path.stem.replace("_", "-"),
+                name.replace("_", "-"),
                 f"{run['parameters']:,}" if "parameters" in run else "",
                 str(recipe.get("schedule", {}).get("steps", "")),
                 f"{run['processor_time_s'] / 60:.1f}" if "processor_time_s" in run else "",
@@ -95,30 +105,6 @@ def field() -> str:
         *(f"KL {p}" for p in PARTS), "accuracy", "mean IoU", "calibration error",
     ]  # fmt: skip
     return rows(header, body) + f"\n\nTrained at {', '.join(sorted(commits))}."
-
-
-def equal_epochs() -> str:
-    """The talk's scenarios after as many epochs each, the best on test first."""
-    body = []
-    for name in SCENARIOS:
-        shorter = ROOT / "results" / "field" / f"{name}{EPOCHS}.json"
-        found = read(f"field/{shorter.stem if shorter.exists() else name}")
-        scores, run = found["scores"], found["run"]
-        test = scores["test"]
-        body.append(
-            [
-                name.replace("_", "-"),
-                f"{run['parameters']:,}",
-                f"{run['processor_time_s'] / 60:.1f}",
-                *(f"{test[d]['kl']:.4f}" for d in ("counts", "mean")),
-                *(interval(scores[p][scores[p]["decoder"]]) for p in PARTS),
-                f"{test['overall_accuracy'][0]:.3f}",
-                f"{test['mean_iou']:.3f}",
-            ]
-        )
-    body.sort(key=lambda row: float(row[6].split()[0]))
-    header = ["recipe", "parameters", "processor minutes", "KL test, counts", "KL test, mean"]
-    return rows([*header, *(f"KL {p}" for p in PARTS), "accuracy", "mean IoU"], body)
 
 
 def best() -> str:
@@ -146,19 +132,24 @@ def best() -> str:
 
 def elsewhere() -> str:
     """What stands between the models and another place."""
-    before, best = read("one_place")["models"][0]["scores"], read("best")["models"]
-    held_out, box = (read(name)["models"][0]["scores"]["elsewhere"] for name in ("best_held_out", "box"))
+    found = {name: read(name) for name in ("one_place", "best", "best_held_out", "box")}
+    best = found["best"]["models"]
+    before, held_out, box = (
+        found[name]["models"][0]["scores"]["elsewhere"] for name in ("one_place", "best_held_out", "box")
+    )
 
     def own(scores: Any) -> str:
         return interval(scores[scores["decoder"]])
 
     body = [
-        ["model of one place", "241", own(before["elsewhere"]), ""],
+        ["model of one place", "241", own(before), ""],
         ["one network", "241", own(best["one"]["scores"]["elsewhere"]), own(held_out)],
         ["vote of two", "241", own(best["two"]["scores"]["elsewhere"]), ""],
         ["box", "241, and 18 of elsewhere", "", own(box)],
     ]
-    return rows(["", "chips", "KL, 44 chips", "KL, the 13 of the held-out blocks"], body)
+    commits = ", ".join(dict.fromkeys(f["commit"] for f in found.values()))
+    table = rows(["", "chips", "KL, 44 chips", "KL, the 13 of the held-out blocks"], body)
+    return table + f"\n\nScored at commits {commits}."
 
 
 def labels() -> str:
