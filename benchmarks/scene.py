@@ -214,9 +214,7 @@ def main() -> None:
     if asked.only != list(RUNS) and asked.result.exists():  # what is not run again stays, with its commit
         before = json.loads(asked.result.read_text(encoding="utf-8"))
         runs = {r: {"commit": before["commit"], "ways": w} for r, w in before["runs"].items()}
-        found["earlier"] = {
-            r: f for r, f in (before["earlier"] | runs).items() if r in RUNS and r not in asked.only
-        }
+        found["earlier"] = {r: f for r, f in (before["earlier"] | runs).items() if r in RUNS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = {"box": box_model(), "unet31": large_model(folder)}
@@ -226,6 +224,7 @@ def main() -> None:
             ways = every_way(run, scene, models[network], asked.peers, folder)
             compare(ways)
             found["runs"][run] = ways
+            found["earlier"].pop(run, None)
             write_text(asked.result, json.dumps(found, indent=1) + "\n")
 
 
