@@ -14,14 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 from result_files import this_commit
-from scores import kl_by_image, scores_of
+from scores import PARTS, score_part, told
 
 from landcover.accuracy.confusion import ratio_interval
 from landcover.chips.folder import open_chips
 from landcover.files import sha256, write_text
 from landcover.shares.score import spatial_blocks
-
-PARTS = ("val", "test", "elsewhere")
 
 
 def main(chips: Path, result: Path, runs: list[Path]) -> None:
@@ -31,12 +29,13 @@ def main(chips: Path, result: Path, runs: list[Path]) -> None:
     assert splits is not None
     blocks = pd.Series(spatial_blocks(splits))
     benchmark, *others = (run / "model.onnx" for run in runs)
-    counted = {part: kl_by_image(benchmark, chips, part, "counts") for part in PARTS}
+    counted = {part: score_part(benchmark, chips, part).results["counts"].per_image for part in PARTS}
     models = {}
     for model in others:
-        scores, ratios = scores_of(model, chips, PARTS), {}
+        scores, ratios = {}, {}
         for part, before in counted.items():
-            own = kl_by_image(model, chips, part)
+            scored = score_part(model, chips, part)
+            scores[part], own = told(scored), scored.results[scored.own].per_image
             low, high = ratio_interval(own.to_numpy(), before.to_numpy(), blocks.loc[own.index])
             ratios[part] = {"mean": float(own.sum() / before.sum()), "low": low, "high": high}
         run = json.loads((model.parent / "run.json").read_text(encoding="utf-8"))

@@ -12,13 +12,11 @@ from pathlib import Path
 from statistics import median
 
 from result_files import this_commit
-from scores import DECODERS, scores_of
+from scores import DECODERS, PARTS, scores_of
 
 from landcover.files import sha256, write_text
 from landcover.inference.engine import Engine
 from landcover.weights import box_model
-
-PARTS = ("val", "test", "elsewhere")
 
 
 def main(chips: Path, result: Path, models: list[Path]) -> None:
@@ -26,7 +24,7 @@ def main(chips: Path, result: Path, models: list[Path]) -> None:
     commit = this_commit()
     found_models: list[dict[str, object]] = []
     for model in models:
-        entry = {"model": model.name, "sha256": sha256(model), "scores": scores_of(model, chips, PARTS)}
+        entry = {"model": model.name, "sha256": sha256(model), "scores": scores_of(model, chips)}
         run = model.parent / "run.json"
         if run.exists():
             entry["run"] = json.loads(run.read_text(encoding="utf-8"))

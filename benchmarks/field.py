@@ -12,19 +12,16 @@ import sys
 from pathlib import Path
 
 from result_files import ROOT, this_commit
-from scores import scores_of, scores_of_shares
+from scores import PARTS, scores_of_run
 
 from landcover.files import write_text
-
-PARTS = ("val", "test", "elsewhere")
 
 
 def main(chips: Path, runs: list[Path]) -> None:
     """Score each run and write its result file."""
     commit = this_commit()
     for run in runs:
-        model = run / "model.onnx"
-        scores = scores_of(model, chips, PARTS) if model.exists() else scores_of_shares(run, chips, PARTS)
+        scores = scores_of_run(run, chips)
         facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
         found = {"commit": commit, "run": facts, "scores": scores}
         target = ROOT / "results" / "field" / f"{run.name}.json"

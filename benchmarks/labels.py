@@ -4,9 +4,9 @@ Trains RECIPE on 25, 50, 100 and all chips of the part train, drawn at random, e
 on all of them with 5, 10 and 20 % of their labels wrong: cells of 16 × 16 px that get another class.
 Chips are repeated, so that an epoch has as many steps whatever their number; the epoch is chosen on val.
 CHIPS is the challenge's chips folder with splits.csv and train_labels.csv. RESULT is written after each
-training, and those that it holds are not trained again. RECIPE may be a network's or a forest's; with a
-network, 25 chips are chosen by it, too: to the first 25, those of which its probabilities have the highest
-mean entropy.
+training, and those that it holds of the same commit are not trained again. RECIPE may be a network's or a
+forest's; with a network, 25 chips are chosen by it, too: to the first 25, those of which its probabilities
+have the highest mean entropy.
 """
 
 from __future__ import annotations
@@ -15,34 +15,32 @@ import json
 import shutil
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import rasterio
 from result_files import this_commit
-from scores import scores_of, scores_of_shares
+from scores import PARTS, scores_of_run
 
 import landcover
 from landcover.chips.folder import open_chips, read_couples
 from landcover.files import write_text
 from landcover.inference.engine import Engine
+from landcover.training.recipe import read_recipe
 
 SIZES = (25, 50, 100)
 WRONG = (0.05, 0.1, 0.2)
 CELL = 16  # px
-PARTS = ("val", "test", "elsewhere")
 
 
 def fewer(chips: Path, target: Path, chosen: list[str], wrong: float = 0.0) -> Path:
     """A chips folder whose part train is `chosen`, repeated, with a share of its labels wrong."""
     splits = pd.read_csv(chips / "splits.csv", dtype={"sample_id": str})
     train = splits[splits["part"] == "train"]
-    for kind in ("images", "masks"):
-        (target / kind).mkdir(parents=True)
     kept = splits[splits["part"].isin(PARTS)]
     for kind in ("images", "masks"):
+        (target / kind).mkdir(parents=True)
         for id in kept["sample_id"]:
             (target / kind / f"{id}.tif").symlink_to((chips / kind / f"{id}.tif").resolve())
     rng, rows = np.random.default_rng(0), [kept]
@@ -85,36 +83,36 @@ def main(chips: Path, result: Path, recipe: Path) -> None:
     """Train, score, print and write the result file after each point."""
     ids = open_chips(chips).part("train")
     drawn = [ids[i] for i in np.random.default_rng(0).permutation(len(ids))]
-    forest = tomllib.loads(recipe.read_text(encoding="utf-8"))["network"]["kind"] == "pixel-forest"
-    found = {"commit": this_commit(), "recipe": recipe.stem, "points": {}}
+    begun = {"commit": this_commit(), "recipe": recipe.stem}
+    found = begun | {"points": {}}
     if result.exists():
-        found["points"] = json.loads(result.read_text(encoding="utf-8"))["points"]
+        before = json.loads(result.read_text(encoding="utf-8"))
+        found = before if before.items() >= begun.items() else found
+    points = found["points"]
     with tempfile.TemporaryDirectory() as folder:
-        first: Path | None = None
 
         def point(name: str, chosen: list[str], wrong: float = 0.0) -> Path:
             data = fewer(chips, Path(folder) / f"{name} chips", chosen, wrong)
             run = Path(folder) / name
-            trained = landcover.train(recipe, data, run)
-            shutil.copy(chips / "train_labels.csv", data)
-            score = scores_of_shares if forest else scores_of
-            scores = score(run if forest else run / "model.onnx", chips, PARTS)
-            found["points"][name] = {"chips": len(chosen), "wrong": wrong, "scores": scores}
+            landcover.train(recipe, data, run)
+            scores = scores_of_run(run, chips)
+            points[name] = {"chips": len(chosen), "wrong": wrong, "scores": scores}
             write_text(result, json.dumps(found, indent=1) + "\n")
             shown = "  ".join(f"{p} {scores[p][scores[p]['decoder']]['kl']:.4f}" for p in PARTS)
             print(f"{name:<12} {shown}", flush=True)
-            return trained.folder
+            return run
 
+        few = SIZES[0]
+        if read_recipe(recipe).network.kind != "pixel-forest" and "chosen" not in points:
+            run = point(f"{few} chips", drawn[:few])
+            more = unsure(run / "model.onnx", chips, drawn[few:], SIZES[1] - few)
+            point("chosen", [*drawn[:few], *more])
         for number in (*SIZES, len(ids)):
-            if f"{number} chips" not in found["points"]:
-                run = point(f"{number} chips", drawn[:number])
-                first = run if number == SIZES[0] else first
+            if f"{number} chips" not in points:
+                point(f"{number} chips", drawn[:number])
         for wrong in WRONG:
-            if f"{wrong:.0%} wrong" not in found["points"]:
+            if f"{wrong:.0%} wrong" not in points:
                 point(f"{wrong:.0%} wrong", ids, wrong)
-        if first is not None and not forest and "chosen" not in found["points"]:
-            more = unsure(first / "model.onnx", chips, drawn[SIZES[0] :], SIZES[1] - SIZES[0])
-            point("chosen", [*drawn[: SIZES[0]], *more])
 
 
 if __name__ == "__main__":

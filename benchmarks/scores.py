@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,58 +14,71 @@ from landcover.accuracy.calibration import Calibration
 from landcover.accuracy.confusion import Crossing, class_measures, cross, ratio_interval
 from landcover.chips.folder import open_chips, read_couples
 from landcover.inference.engine import Engine
-from landcover.inference.modelfile import Card
-from landcover.legend import Legend
-from landcover.shares.decode import override
 from landcover.shares.score import Score, difference, read_shares, score, spatial_blocks
 
+PARTS = ("val", "test", "elsewhere")
 DECODERS = ("counts", "mean", "calibrated")
 
 
-def scores_of(model: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any]:
-    """Scores by part: KL by decoder with intervals, differences to the model's own, accuracy, calibration."""
+@dataclass(frozen=True)
+class Scored:
+    """A model on a part: the score by decoder, which of them is the model's own, and what else is known."""
+
+    own: str
+    results: dict[str, Score]
+    facts: dict[str, Any]
+
+
+def score_part(model: Path, chips: Path, part: str) -> Scored:
+    """Score a model file on a part of a chips folder by every decoder."""
     engine, folder = Engine(model, "float32"), open_chips(chips)
     card, legend = engine.card, folder.legend
     own = card.decoder
     decoders = {k: replace(own, kind=k) for k in DECODERS} | {own.kind: own}
-    true = read_shares(chips / "train_labels.csv")
+    ids, true = folder.part(part), read_shares(chips / "train_labels.csv")
     assert folder.splits is not None
     blocks = spatial_blocks(folder.splits)
-    codes, found = np.array(card.classes, np.uint8), {}
-    for part in parts:
-        ids = folder.part(part)
-        images, masks = read_couples(folder, ids, None, card.bands)
-        shares: dict[str, list[Any]] = {k: [] for k in decoders}
-        crossings, calibration, began = [], Calibration(), time.process_time()
-        for p, mask in zip(engine.probabilities(images), masks, strict=True):
-            for kind, decoder in decoders.items():
-                shares[kind].append(decoder.decode(p))
-            mapped, valid = codes[p.argmax(axis=0)], np.isin(mask, codes)
-            crossings.append(cross(mask, mapped, legend))
-            averaged = own.of_pixels(p[:, valid])
-            calibration.add(averaged.max(axis=0), codes[averaged.argmax(axis=0)] == mask[valid])
-        took = time.process_time() - began
-        results = {}
-        for kind, rows in shares.items():
-            results[kind] = score(_table(rows, ids, legend, card), true.loc[ids], blocks=blocks)
-        found[part] = {"decoder": own.kind} | {k: _about(s) for k, s in results.items()}
-        for kind in decoders:
-            if kind != own.kind:
-                d = difference(results[kind], results[own.kind], blocks)
-                found[part][f"{kind} − {own.kind}"] = {"mean": d.mean, "low": d.low, "high": d.high}
-        found[part] |= _accuracy(crossings, pd.Series(blocks).loc[ids], legend.label_names)
-        found[part] |= {"ece": calibration.error, "processor_s_an_image": took / len(ids)}
-    return found
+    codes = np.array(card.classes, np.uint8)
+    images, masks = read_couples(folder, ids, None, card.bands)
+    shares: dict[str, list[Any]] = {k: [] for k in decoders}
+    crossings, calibration, began = [], Calibration(), time.process_time()
+    for p, mask in zip(engine.probabilities(images), masks, strict=True):
+        for kind, decoder in decoders.items():
+            shares[kind].append(decoder.decode(p))
+        mapped, valid = codes[p.argmax(axis=0)], np.isin(mask, codes)
+        crossings.append(cross(mask, mapped, legend))
+        averaged = own.of_pixels(p[:, valid])
+        calibration.add(averaged.max(axis=0), codes[averaged.argmax(axis=0)] == mask[valid])
+    took = time.process_time() - began
+    results = {}
+    for kind, rows in shares.items():
+        table = pd.DataFrame(0.0, index=pd.Index(ids, name="sample_id"), columns=legend.names)
+        table[[c.name for c in legend.classes if c.code in card.classes]] = np.stack(rows)
+        results[kind] = score(table, true.loc[ids], blocks=blocks)
+    facts: dict[str, Any] = {}
+    for kind in decoders:
+        if kind != own.kind:
+            d = difference(results[kind], results[own.kind], blocks)
+            facts[f"{kind} − {own.kind}"] = {"mean": d.mean, "low": d.low, "high": d.high}
+    facts |= _accuracy(crossings, pd.Series(blocks).loc[ids], legend.label_names)
+    facts |= {"ece": calibration.error, "processor_s_an_image": took / len(ids)}
+    return Scored(own.kind, results, facts)
 
 
-def kl_by_image(model: Path, chips: Path, part: str, decoder: str | None = None) -> pd.Series[float]:
-    """The KL of each image of a part, by the model's own decoder or another kind of it."""
-    engine, folder = Engine(model, "float32"), open_chips(chips)
-    card, ids, true = engine.card, folder.part(part), read_shares(chips / "train_labels.csv")
-    chosen = override(card.decoder, decoder)
-    images, _ = read_couples(folder, ids, None, card.bands)
-    rows = [chosen.decode(p) for p in engine.probabilities(images)]
-    return score(_table(rows, ids, folder.legend, card), true.loc[ids]).per_image
+def scores_of(model: Path, chips: Path, parts: tuple[str, ...] = PARTS) -> dict[str, Any]:
+    """Scores by part: KL by decoder with intervals, differences to the model's own, accuracy, calibration."""
+    return {part: told(score_part(model, chips, part)) for part in parts}
+
+
+def told(scored: Scored) -> dict[str, Any]:
+    """What result files say of a model on a part."""
+    return {"decoder": scored.own} | {k: _about(s) for k, s in scored.results.items()} | scored.facts
+
+
+def scores_of_run(run: Path, chips: Path, parts: tuple[str, ...] = PARTS) -> dict[str, Any]:
+    """The scores of a run folder, whether or not it has a model file."""
+    model = run / "model.onnx"
+    return scores_of(model, chips, parts) if model.exists() else scores_of_shares(run, chips, parts)
 
 
 def scores_of_shares(run: Path, chips: Path, parts: tuple[str, ...]) -> dict[str, Any]:
@@ -82,13 +94,6 @@ def scores_of_shares(run: Path, chips: Path, parts: tuple[str, ...]) -> dict[str
             "mean": _about(score(shares.loc[ids], true.loc[ids], blocks=blocks)),
         }
     return found
-
-
-def _table(rows: list[Any], ids: Sequence[str], legend: Legend, card: Card) -> pd.DataFrame:
-    """Shares of images by class of the legend."""
-    table = pd.DataFrame(0.0, index=pd.Index(ids, name="sample_id"), columns=legend.names)
-    table[[c.name for c in legend.classes if c.code in card.classes]] = np.stack(rows)
-    return table
 
 
 def _about(s: Score) -> dict[str, Any]:
