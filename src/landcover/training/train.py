@@ -69,18 +69,18 @@ def train(
     """
     check_trackers(track)
     commit = commit_of_code()  # of the code that runs, not of what is checked out when it ends
+    start = Path(start) if start is not None else None
     vote = read_vote(Path(recipe))
     if vote is not None:
         _refuse({"--track": track, "--seed": seed, "watch": watch}, "a vote")
-        begin = Path(start) if start is not None else None
         return _train_vote(
-            vote, Path(recipe), Path(data), Path(out), begin, resume, overwrite, processes, commit
+            vote, Path(recipe), Path(data), Path(out), start, resume, overwrite, processes, commit
         )
     settings, chips = read_recipe(Path(recipe)), open_chips(Path(data))
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
     settings = _on_this_machine(settings)
-    weights = trained_weights(Path(start)) if start is not None else None
+    weights = trained_weights(start) if start is not None else None
     couples = load_couples(chips, settings)
     training, validation = couples.training, couples.validation
     facts = {"recipe": write_recipe(settings), "data": couples.hash(), "start": hash_of(start)}
@@ -96,10 +96,10 @@ def train(
 
     torch.manual_seed(settings.seed)
     segmenter = Segmenter(settings.data.bands, training.classes, settings.network.model_dump())
-    if weights is None:
+    if start is None or weights is None:
         segmenter.inputs.fit(torch.from_numpy(training.images))
     else:
-        load_weights(segmenter, weights, Path(start or ""))
+        load_weights(segmenter, weights, start)
     folder = open_run(Path(out), facts, resume, overwrite)
     tracking = Tracking(track, folder, settings)
     history = _fit(segmenter, training, validation, draw, lakes, settings, folder, tracking, watch)
@@ -107,9 +107,7 @@ def train(
     best, _ = checkpoint.load(folder / "checkpoint" / "best.safetensors")
     segmenter.load_state_dict(best)
     described = settings.model_dump(mode="json")
-    run = conclude(
-        folder, segmenter, couples, settings, described, history, commit, Path(start) if start else None
-    )
+    run = conclude(folder, segmenter, couples, settings, described, history, commit, start)
     tracking.end(history, run.scores, folder / "model.onnx", validation)
     return replace(run, warnings=tuple(tracking.warnings))
 
