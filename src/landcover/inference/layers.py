@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from landcover.imagery.write import PROBABILITY_NO_DATA, PROBABILITY_SCALE, to_bytes
 from landcover.inference.modelfile import Card
-from landcover.shares.decode import SMALLEST, Decoder
+from landcover.shares.decode import SMALLEST, Decoder, likeliest
 
 BLOCK = 32  # px; the sides of windows are multiples of it
 Bytes = npt.NDArray[np.uint8]
@@ -56,7 +56,7 @@ class Layers:
 
     def of_pixels(self, p: Floats) -> list[Bytes]:
         """The layers of probabilities, classes × height × width, each bands × height × width."""
-        found = [np.array(self.codes, np.uint8)[_winners(p)][None]]
+        found = [np.array(self.codes, np.uint8)[likeliest(p)][None]]
         if self.probabilities or self.confidence:
             p = self.decoder.of_pixels(p.reshape(len(p), -1)).reshape(p.shape)
         if self.probabilities:
@@ -106,7 +106,7 @@ class Layers:
         is_softmax = p.get_node().get_type_name() == "Softmax"
         scores = flat(p.get_node().input_value(0)) if is_softmax else None
         p = flat(p) if scores is None else ops.softmax(scores, 0).output(0)
-        likeliest, winner = ops.topk(p, np.int64(1), 0, "max", "none", index_element_type="i32").outputs()
+        highest, winner = ops.topk(p, np.int64(1), 0, "max", "none", index_element_type="i32").outputs()
         outputs = [as_image(p), as_image(ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0)))]
 
         def logarithms(least: float) -> Any:
@@ -114,7 +114,7 @@ class Layers:
                 return ops.log(ops.maximum(p, np.float32(least)))
             # z − max z + log max p: a logarithm a pixel, not one a class; they are slow
             best = ops.topk(scores, np.int64(1), 0, "max", "none").output(0)
-            log_sum = ops.subtract(best, ops.log(likeliest))
+            log_sum = ops.subtract(best, ops.log(highest))
             return ops.maximum(ops.subtract(scores, log_sum), np.float32(np.log(least)))
 
         decoded = p
@@ -140,12 +140,3 @@ class Layers:
         outputs.append(ops.reduce_sum(blocks, np.array([4])))
         results = [ops.result(o) for o in outputs]
         return openvino.Model(results, [*model.get_parameters(), counts], "layers")
-
-
-def _winners(p: Floats) -> Bytes:
-    """The index of the likeliest class of each pixel, of several the first: a quarter of argmax's time."""
-    most, classes = np.maximum.reduce(p), len(p)
-    left = np.ones(most.shape, np.uint8)  # classes from the winner to the last
-    for index, own in enumerate(p):
-        np.maximum(left, (own == most).view(np.uint8) * np.uint8(classes - index), out=left)
-    return np.uint8(classes) - left
