@@ -12,7 +12,7 @@ import pytest
 import shapely
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rasterio import CRS, Affine
 from shapely import MultiPolygon, Polygon, box
@@ -67,15 +67,16 @@ def polygons(draw: st.DrawFn) -> Any:
 
 
 @given(polygons())
+@example(MultiPolygon())
 @settings(max_examples=100)
 def test_fractions_are_those_of_exactextract(shape: Any) -> None:
     height, width = 20, 40  # the polygons reach beyond it on all sides
     cells = NumPyRasterSource(np.arange(height * width, dtype=np.int32).reshape(height, width))
     flipped = shapely.transform(shape, lambda p: p * [1, -1] + [0, height])  # its rows go up
     zone = geopandas.GeoDataFrame(geometry=[flipped], crs=32631)
-    (found,) = exact_extract(cells, zone, ["values", "coverage"])
     expected = np.zeros(height * width)
-    if len(shapely.get_parts(shape)):
+    if not shape.is_empty:  # which exactextract can't parse
+        (found,) = exact_extract(cells, zone, ["values", "coverage"])
         expected[found["properties"]["values"]] = found["properties"]["coverage"]
     ours = fractions(shape, height, width)
     assert np.allclose(ours, expected.reshape(height, width), atol=2e-6)
