@@ -69,7 +69,8 @@ def mutate(content: bytes, rng: np.random.Generator) -> bytes:
 
 def predict(path: Path, out: Path, engine: Engine) -> np.ndarray[Any, Any]:
     """The map of one image."""
-    layers = Layers.of(engine.card, engine.card.decoder, False, False)
+    card = engine.card
+    layers = Layers.of(card, card.decoder, False, False, card.overlap)
     plan = plan_scene("map", path, Reading(), 64, 16)
     scene = Assembly(plan, layers, engine.card.legend, out)
     for row in compute(((plan, index) for index in range(len(plan.rows.starts))), engine, layers):
@@ -95,7 +96,8 @@ def main(model: Path, folder: Path, seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     kinds = originals(folder)
     engine = Engine(model)
-    engine.extend(Layers.of(engine.card, engine.card.decoder, False, False).extend)
+    card = engine.card
+    engine.extend(Layers.of(card, card.decoder, False, False, card.overlap).extend)
     outcomes = {"refused": 0, "mapped": 0}
     for _ in range(count):
         path = folder / "mutant.tif"

@@ -119,7 +119,7 @@ def test_a_worker_of_a_cluster_turns_too(tmp_path: Path, model: Path) -> None:
     image = numbers(64, 64)
     path = write_tiff(tmp_path / "a.tif", image.astype(np.uint16), BANDS)
     card = Engine(model).card
-    layers = Layers.of(card, card.decoder, False, False)
+    layers = Layers.of(card, card.decoder, False, False, card.overlap)
     plan = plan_scene("a", path, Reading(card.bands), 64, 16)
     worker = _Worker(model.read_bytes(), model.name, "float32", 1, True, layers)
     found = worker.row((plan, 0)).tally.sums[0]

@@ -12,7 +12,7 @@ import rasterio.shutil
 
 TILE = 512
 LEVEL = 4  # of DEFLATE: a third of the time of the usual 6, and files 15 % larger
-CACHE = 64 * 2**20  # bytes, which is what rasterio 1.4 takes (GDAL itself would take megabytes)
+CACHE = 16 * 2**20  # bytes, which is what rasterio 1.4 takes (GDAL itself would take megabytes)
 Bytes = npt.NDArray[np.uint8]
 Halve = Callable[[Bytes, int], Bytes]
 

@@ -18,7 +18,8 @@ from landcover.inference.processor import gains_from_bf16
 from landcover.inference.turns import symmetric
 
 LARGE = 512 * 512  # px: windows from here on keep several threads busy
-THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 640 px
+THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 832 px and
+LIGHT = 10_000_000  # weights: more with wider networks; a light one gets two streams where two threads are
 MOST_SHAPES = 2  # compiled at a time: a scene's row of windows has no more
 Precision = Literal["auto", "bf16", "float32", "int8"]
 INT8 = ".int8.onnx"  # suffix of a quantised copy
@@ -149,7 +150,7 @@ class Engine:
             compiled = self._compile(shape)
             if shape not in idle:
                 number = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-                idle[shape] = [compiled.create_infer_request() for _ in range(number + 1)]
+                idle[shape] = [compiled.create_infer_request() for _ in range(max(number, 2))]
             while not idle[shape]:
                 yield from finish()
             request = idle[shape].pop()
@@ -187,7 +188,9 @@ class Engine:
                 settings["INFERENCE_NUM_THREADS"] = self.resources.threads
             streams = self.resources.streams
             if not streams and shape[0] * shape[1] >= LARGE:
-                streams = -(-(self.resources.threads or os.cpu_count() or 1) // THREADS_A_STREAM)
+                threads = self.resources.threads or os.cpu_count() or 1
+                least = min(threads, 2) if _weights(model) < LIGHT else 1
+                streams = max(least, -(-threads // THREADS_A_STREAM))
             if streams:
                 settings["NUM_STREAMS"] = streams
             self._compiled[shape] = self._core.compile_model(
@@ -198,3 +201,8 @@ class Engine:
 
 def _is_quantised(model: Any) -> bool:
     return any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
+
+
+def _weights(model: Any) -> int:
+    constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+    return sum(int(np.prod(list(node.get_output_shape(0)))) for node in constants)

@@ -31,6 +31,7 @@ class Layers:
     codes : of the legend, for each class of the model
     no_data : code of pixels without data
     probabilities, confidence : whether these layers are kept, of the probabilities that the decoder averages
+    overlap : px of a seam
     """
 
     codes: tuple[int, ...]
@@ -38,11 +39,12 @@ class Layers:
     decoder: Decoder
     probabilities: bool = False
     confidence: bool = False
+    overlap: int = 0
 
     @classmethod
-    def of(cls, card: Card, decoder: Decoder, probabilities: bool, confidence: bool) -> Layers:
+    def of(cls, card: Card, decoder: Decoder, probabilities: bool, confidence: bool, overlap: int) -> Layers:
         """Those of a model."""
-        return cls(card.classes, card.legend.no_data_code, decoder, probabilities, confidence)
+        return cls(card.classes, card.legend.no_data_code, decoder, probabilities, confidence, overlap)
 
     @property
     def bands(self) -> dict[str, int]:
@@ -79,11 +81,12 @@ class Layers:
         return self.decoder.pixel_sums(p, valid, (None, areas))
 
     def extend(self, model: Any) -> Any:
-        """A model (OpenVINO) with further outputs: layers, and sums by row.
+        """A model (OpenVINO) that gives seams, layers and sums by row instead of all probabilities.
 
-        It takes a second input, uint8 1 × 1 × height × width: 1 for each pixel that counts. Behind the
-        probabilities it gives the layers and the decoder's sums over blocks of 1 × 32 px, 1 × classes ×
-        height × blocks.
+        It takes a second input, uint8 1 × 1 × height × width: 1 for each pixel that counts; and two more,
+        int32, 1 × 2 overlap: the rows and the columns of its seams (`Part`). It gives the probabilities in
+        these rows (1 × classes × 2 overlap × width) and columns (1 × classes × height × 2 overlap), the
+        layers, and the decoder's sums over blocks of 1 × 32 px (1 × classes × height × blocks).
         """
         import openvino
         import openvino.opset13 as ops
@@ -91,10 +94,11 @@ class Layers:
         p = model.output(0).get_node().input_value(0)
         _, classes, height, width = p.get_shape()
         counts = ops.parameter(openvino.PartialShape([1, 1, height, width]), np.uint8, "counts")
+        seams = [ops.parameter([1, 2 * self.overlap], np.int32, name) for name in ("rows", "columns")]
 
         # pixels lie along one axis: layouts that block the classes are slower
         def flat(values: Any) -> Any:
-            return ops.reshape(values, np.array([-1, height * width]), False).output(0)
+            return ops.reshape(values, np.array([-1, height * width]), False)
 
         def as_image(values: Any) -> Any:
             return ops.reshape(values, np.array([1, -1, height, width]), False)
@@ -103,40 +107,47 @@ class Layers:
             scaled = ops.multiply(values, np.float32(PROBABILITY_SCALE))
             return as_image(ops.convert(ops.round(scaled, "half_to_even"), "u8"))
 
-        is_softmax = p.get_node().get_type_name() == "Softmax"
-        scores = flat(p.get_node().input_value(0)) if is_softmax else None
-        p = flat(p) if scores is None else ops.softmax(scores, 0).output(0)
-        highest, winner = ops.topk(p, np.int64(1), 0, "max", "none", index_element_type="i32").outputs()
-        outputs = [as_image(p), as_image(ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0)))]
+        def total(values: Any) -> Any:
+            return ops.reduce_sum(values, np.array([0]), keep_dims=True)
 
-        def logarithms(least: float) -> Any:
-            if scores is None:
-                return ops.log(ops.maximum(p, np.float32(least)))
-            # z − max z + log max p: a logarithm a pixel, not one a class; they are slow
-            best = ops.topk(scores, np.int64(1), 0, "max", "none").output(0)
-            log_sum = ops.subtract(best, ops.log(highest))
-            return ops.maximum(ops.subtract(scores, log_sum), np.float32(np.log(least)))
+        if p.get_node().get_type_name() == "Softmax":
+            scores = p.get_node().input_value(0)
+        else:
+            scores = ops.log(ops.maximum(p, np.finfo(np.float32).tiny)).output(0)
+        outputs = [
+            ops.softmax(ops.gather(scores, ops.reshape(seam, [-1], False), np.int64(axis)), 1)
+            for axis, seam in zip((2, 3), seams, strict=True)
+        ]
 
-        decoded = p
+        z = flat(scores)
         if self.decoder.kind == "calibrated" and self.decoder.temperature != 1:
-            tiny = float(np.finfo(np.float32).tiny)
-            scaled = ops.multiply(logarithms(tiny), np.float32(1 / self.decoder.temperature))
-            decoded = ops.softmax(scaled, 0)
-        elif self.decoder.kind == "loglinear" and self.decoder.slopes:
+            z = ops.multiply(z, np.float32(1 / self.decoder.temperature))
+        best, winner = ops.topk(z, np.int64(1), 0, "max", "none", index_element_type="i32").outputs()
+        outputs.append(as_image(ops.gather(np.array(self.codes, np.uint8), winner, np.int64(0))))
+        z = ops.subtract(z, best)
+        parts = ops.exp(z)  # of the probabilities that the decoder averages, of `whole`
+        whole = total(parts)
+        if self.decoder.kind == "loglinear" and self.decoder.slopes:
             slopes, offsets = (
                 np.array(values, np.float32)[:, None]
                 for values in (self.decoder.slopes, self.decoder.offsets)
             )
-            decoded = ops.softmax(ops.add(ops.multiply(logarithms(SMALLEST), slopes), offsets), 0)
+            logarithms = ops.maximum(ops.subtract(z, ops.log(whole)), np.float32(np.log(SMALLEST)))
+            parts = ops.exp(ops.add(ops.multiply(logarithms, slopes), offsets))
+            whole = total(parts)
         if self.probabilities:
-            outputs.append(as_bytes(decoded))
+            outputs.append(as_bytes(ops.divide(parts, whole)))
         if self.confidence:
-            outputs.append(as_bytes(ops.reduce_max(decoded, np.array([0]), keep_dims=True)))
+            most = ops.reduce_max(parts, np.array([0]), keep_dims=True)
+            outputs.append(as_bytes(ops.divide(most, whole)))
+        weights = ops.convert(flat(counts), "f32")
         if self.decoder.kind == "counts":
             each = np.arange(classes, dtype=np.int32)[:, None]
-            decoded = ops.convert(ops.equal(winner, each), "f32")
-        counted = ops.multiply(decoded, ops.convert(flat(counts), "f32"))
+            parts = ops.convert(ops.equal(winner, each), "f32")
+        else:
+            weights = ops.divide(weights, whole)
+        counted = ops.multiply(parts, weights)
         blocks = ops.reshape(counted, np.array([1, classes, height, width // BLOCK, BLOCK]), False)
         outputs.append(ops.reduce_sum(blocks, np.array([4])))
         results = [ops.result(o) for o in outputs]
-        return openvino.Model(results, [*model.get_parameters(), counts], "layers")
+        return openvino.Model(results, [*model.get_parameters(), counts, *seams], "layers")

@@ -142,8 +142,7 @@ def predict(
     path = Path(model) if model is not None else box_model()
     loaded = Engine(path, precision, Resources(threads, streams), tta)
     card, out = loaded.card, Path(out)
-    layers = Layers.of(card, override(card.decoder, decoder), probabilities, confidence)
-    loaded.extend(layers.extend)
+    decoding = override(card.decoder, decoder)
     paths = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs, part)
     reading = Reading(card.bands, tuple(bands) if bands else None, scale, offset, remote)
     with (
@@ -154,6 +153,8 @@ def predict(
         was = journal.begun.get("options", {"window": card.window, "overlap": card.overlap})
         size, lap = window or was["window"], was["overlap"] if overlap is None else overlap
         _check_windows(size, lap)
+        layers = Layers.of(card, decoding, probabilities, confidence, lap)
+        loaded.extend(layers.extend)
         options = {
             "bands": list(bands) if bands else None,
             "scale": scale,

@@ -23,7 +23,7 @@ from landcover.imagery.image import Image, Place, Reading
 from landcover.inference.engine import Arrays, Engine
 from landcover.inference.layers import BLOCK, Bytes, Floats, Layers, Sums
 from landcover.inference.novelty import Sample
-from landcover.inference.windows import Axis
+from landcover.inference.windows import Axis, Part
 
 Valid = npt.NDArray[np.bool_]
 T = TypeVar("T")
@@ -182,11 +182,10 @@ class _Building:
         self.sample = Sample(bands, self.y + part.enter, self.y + part.end, width)
         self.picture = np.full((bands, *self._picked(0, width)[0]), np.nan, np.float32)
         columns, own = plan.columns, np.arange(self.y + part.begin, self.y + part.end)
-        blocks = [np.arange(0, size, BLOCK) + (BLOCK - 1) / 2 for size in columns.sizes]
+        blocks = np.arange(0, columns.size, BLOCK) + (BLOCK - 1) / 2
         seams = np.add.outer(columns.seams, np.arange(columns.overlap)).ravel()
         self.block_areas = pixel_areas(
-            plan.place, np.arange(plan.rows.sizes[index]) + self.y,
-            np.concatenate([x + middles for x, middles in zip(columns.starts, blocks, strict=True)]),
+            plan.place, np.arange(plan.rows.size) + self.y, np.add.outer(columns.starts, blocks).ravel()
         )  # fmt: skip
         self.seam_areas = pixel_areas(plan.place, own, seams)
 
@@ -195,13 +194,13 @@ class _Building:
 
         Beyond the edge of an image smaller than a window, pixels are reflected.
         """
-        rows, columns = self.part, self.plan.columns
-        size = self.plan.rows.sizes[self.index]
+        plan, rows, columns = self.plan, self.part, self.plan.columns
+        size, width = plan.rows.size, columns.size
         below = (*self.plan.rows.starts, self.plan.rows.length)[self.index + 1]  # where the next row begins
         last = len(columns.starts) - 1
-        for column, (x, width) in enumerate(zip(columns.starts, columns.sizes, strict=True)):
+        inside = (min(size, self.plan.rows.length), min(width, columns.length))
+        for column, x in enumerate(columns.starts):
             part = columns.part(column)
-            inside = (min(size, self.plan.rows.length), min(width, columns.length))
             pixels, valid = image.read(self.y, x, *inside)
             image.forget(below, columns.starts[column + 1] if column < last else columns.length)
             fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
@@ -216,25 +215,26 @@ class _Building:
             counts = np.zeros((1, size, width), np.uint8)
             own = np.s_[rows.begin : rows.end, part.begin : part.end]
             counts[0, *own] = valid[own]
-            yield (self, column), (pixels, counts)
+            seams = (_seams(p, plan.columns.overlap, n) for p, n in ((rows, size), (part, width)))
+            yield (self, column), (pixels, counts, *seams)
 
     def add(self, column: int, outputs: Arrays) -> None:
         """Take in what the engine gives for one window; windows come from left to right."""
         if not column:
             self._begin()
-        p, *layers, sums = outputs
+        rows, columns, *layers, sums = outputs
         x, part = self.plan.columns.starts[column], self.plan.columns.part(column)
-        p = p[:, self.part.enter : self.part.leave]
+        above, below = np.split(rows[:, :, part.begin : part.end], 2, axis=1)
+        left, right = np.split(columns[:, self.part.enter : self.part.leave], 2, axis=2)
         if column:
-            fade = self.plan.columns.fade
-            self._seam(column - 1, self.right + (p[:, :, part.enter : part.begin] - self.right) * fade)
-        self.right = p[:, :, part.end : part.leave].copy()
-        self._strips(x + part.begin, p[:, :, part.begin : part.end])
+            self._seam(column - 1, self.right + (left - self.right) * self.plan.columns.fade)
+        self.right = right.copy()
+        self._strips(x + part.begin, above, below)
         inside = np.s_[:, self.part.begin : self.part.end, part.begin : part.end]
         self._put(x + part.begin, [layer[inside] for layer in layers])
         self.tally.sums[0] += sums.sum(axis=(1, 2), dtype=np.float64)
         if self.block_areas is not None:
-            first = column * self.plan.columns.sizes[0] // BLOCK
+            first = column * self.plan.columns.size // BLOCK
             areas = self.block_areas[:, first : first + sums.shape[2]]
             self.tally.sums[1] += (sums * areas).sum(axis=(1, 2))
 
@@ -271,15 +271,16 @@ class _Building:
 
     def _seam(self, index: int, p: Floats) -> None:
         x, width = self.plan.columns.seams[index], p.shape[2]
-        self._strips(x, p)
+        self._strips(x, p, p)
         own = p[:, self.part.begin - self.part.enter : self.part.end - self.part.enter]
         areas = None if self.seam_areas is None else self.seam_areas[:, index * width : (index + 1) * width]
         self.tally.sums += self.layers.sums_of_pixels(own, self._valid(x, x + width), areas)
         self._put(x, self.layers.of_pixels(own))
 
-    def _strips(self, x: int, p: Floats) -> None:
-        self.top[:, :, x : x + p.shape[2]] = p[:, : self.top.shape[1]]
-        self.bottom[:, :, x : x + p.shape[2]] = p[:, p.shape[1] - self.bottom.shape[1] :]
+    def _strips(self, x: int, above: Floats, below: Floats) -> None:
+        own = slice(x, x + above.shape[2])
+        self.top[:, :, own] = above[:, : self.top.shape[1]]
+        self.bottom[:, :, own] = below[:, below.shape[1] - self.bottom.shape[1] :]
 
     def _put(self, x: int, found: list[npt.NDArray[Any]]) -> None:
         end = x + found[0].shape[2]
@@ -289,6 +290,12 @@ class _Building:
 
     def _valid(self, left: int, right: int) -> Valid:
         return self.valid[self.part.begin - self.part.enter :, left:right]
+
+
+def _seams(part: Part, overlap: int, size: int) -> npt.NDArray[np.int32]:
+    """Rows or columns of the two seams of a window; at the edge of the scene those of a seam are any."""
+    starts = np.array([part.enter, part.end], np.int32)
+    return np.minimum(np.add.outer(starts, np.arange(overlap, dtype=np.int32)).ravel(), np.int32(size - 1))
 
 
 def _ahead(items: Generator[T]) -> Generator[T]:

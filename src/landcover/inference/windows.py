@@ -39,49 +39,47 @@ class Axis:
     ----------
     length : of the scene, px
     overlap : px of a seam
-    starts : first pixel of each window
-    sizes : of each window, px, multiples of 32: the last is as small as what is left allows, but at least a
-        quarter of the others, and is pulled inside; only a single window can be larger than the scene
+    size : of every window, px, a multiple of 32; only a single window can be larger than the scene
+    starts : first pixel of each window; the last is pulled inside
     seams : first pixel of the seam between each window and the next
 
     Examples
     --------
     >>> axis = Axis.cover(150, 64, 16)
-    >>> axis.starts, axis.sizes, axis.seams
-    ((0, 48, 86), (64, 64, 64), (48, 91))
+    >>> axis.size, axis.starts, axis.seams
+    (64, (0, 48, 86), (48, 91))
     >>> axis.part(2)
     Part(enter=5, begin=21, end=64, leave=64)
     """
 
     length: int
     overlap: int
+    size: int
     starts: tuple[int, ...]
-    sizes: tuple[int, ...]
     seams: tuple[int, ...]
 
     @classmethod
     def cover(cls, length: int, window: int, overlap: int) -> Axis:
-        """Windows of `window` px that overlap by at least `overlap` px and cover `length` px.
+        """As few windows of at most `window` px as cover `length` px and overlap by at least `overlap` px.
 
-        Where two windows overlap by more, the seam lies in the middle, far from the edges of both.
+        All are of one size, the smallest that does it: the engine then holds one graph, and little is
+        computed twice. Where two windows overlap by more, the seam lies in the middle, far from the edges of
+        both.
 
         Parameters
         ----------
         overlap : at most half of `window`
         """
         if length <= window:
-            return cls(length, overlap, (0,), (_multiple(length),), ())
-        stride = window - overlap
-        starts = list(range(0, length - window, stride))
-        left = length - starts[-1] - stride
-        last = max(_multiple(left), _multiple(window // 4))
-        starts.append(length - last)
+            return cls(length, overlap, _multiple(length), (0,), ())
+        many = -(-(length - overlap) // (window - overlap))
+        size = _multiple(max(-(-(length + (many - 1) * overlap) // many), 2 * overlap))
+        starts = (*range(0, length - size, size - overlap), length - size)
         seams: list[int] = []
         for this, following in pairwise(starts):
-            middle = (following + this + window - overlap) // 2
+            middle = (following + this + size - overlap) // 2
             seams.append(max(middle, seams[-1] + overlap) if seams else middle)
-        sizes = (*(window,) * (len(starts) - 1), last)
-        return cls(length, overlap, tuple(starts), sizes, tuple(seams))
+        return cls(length, overlap, size, starts, tuple(seams))
 
     def part(self, index: int) -> Part:
         """What window `index` gives."""

@@ -8,8 +8,8 @@ from landcover.errors import LandcoverError
 from landcover.files import sha256
 
 SHA256 = {
-    "box.onnx": "9ede6eae8d79826d62bdd8ad30216caddb78cb02062e89437fb74689ad203e88",
-    "box.int8.onnx": "8b5adb27edace56ce964a73d7daf4653a28f602839832cd82a47b1291e3e8cb9",
+    "box.onnx": "857529c0592002e73458c82c49818194ff764e2cf9894c73f32e1c88e9f02f09",
+    "box.int8.onnx": "1c0d4931d1f8a72cfd7edb407b88be6c5a60c226ae02c8a0e590b45550922862",
 }
 
 
