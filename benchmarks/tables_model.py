@@ -168,6 +168,28 @@ def labels() -> str:
     return rows(header, body) + f"\n\nTrained at {', '.join(commits)}."
 
 
+def places() -> str:
+    """What helps at another place, in two directions; with and without images of it."""
+    found = read("places")
+    directions = found["directions"]
+    names = dict.fromkeys(name for figures in directions.values() for name in figures)
+
+    def cells(name: str) -> list[str]:
+        told = []
+        for figures in directions.values():
+            f = figures.get(name)
+            kl = interval(f) if f else ""
+            told += ["", kl] if f and f["by_images"] else [kl, ""]
+            told.append(interval(f["difference"], "+") if f else "")
+        return told
+
+    body = [[name, *cells(name)] for name in names]
+    header = [""]
+    for direction in directions:
+        header += [f"KL, {direction}", "with images of the other place", "− the first row"]
+    return rows(header, body) + f"\n\nTrained and scored at {found['commit']}."
+
+
 def training() -> str:
     """Speed of training, bf16 against float32."""
     found, apart = read("training"), read("training_smp")
