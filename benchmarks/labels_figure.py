@@ -20,7 +20,7 @@ CHOSEN = "chosen"  # by the network, not at random
 
 
 def draw(axes: Any, points: dict[str, Any], by: str, kind: str, part: str, shift: float) -> None:
-    """A line over the points that differ in `by`, moved a little sideways: intervals would hide each other."""
+    """A line over the points that differ in `by`, a little sideways: intervals hide each other."""
     colour, marker = LOOKS[kind]
     most = max(p["chips"] for p in points.values())
     kept = [
