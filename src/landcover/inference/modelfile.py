@@ -63,7 +63,7 @@ class Card:
     bands : names, in the order of the input's channels; numbers are reflectance × 10,000
     statistics : of each band in training
     novelty : how far from training a scene may be
-    window, overlap : px
+    window, overlap : px; windows are at most so large, and overlap by so much at least
     recipe : as run, with every setting
     scores : what training measured on its validation chips
     data_hash : SHA-256 of the training pixels and masks

@@ -127,7 +127,7 @@ def predict(
     remote : allow inputs on the network: `https://…`, `s3://bucket/key`, `/vsis3/bucket/key`
     overwrite : replace what `out` holds
     resume : go on where a killed run stopped
-    threads, streams : of the processor; None leaves the choice to OpenVINO
+    threads, streams : of the processor, and windows computed side by side; None chooses
     engine : `local` computes in this process, `ray` on a Ray cluster; the bytes are the same
     address : of the cluster, such as ray://head:10001; None starts workers on this machine
     intro : a sentence for the report to open with
