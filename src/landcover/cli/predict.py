@@ -27,7 +27,7 @@ def command(
         str, typer.Option(help="bf16, float32, int8, or auto: bf16 where that is faster.")
     ] = "auto",
     part: Annotated[str | None, typer.Option(help="Only this part of a chips folder's splits.csv.")] = None,
-    window: Annotated[int | None, typer.Option(help="Windows are at most this many px, instead of the model's.")] = None,
+    window: Annotated[int | None, typer.Option(help="Most px of a window, instead of the model's.")] = None,
     overlap: Annotated[int | None, typer.Option(help="Overlap in px, instead of the model's.")] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Keep probability layers.")] = False,
     confidence: Annotated[
@@ -41,7 +41,7 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")] = False,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine, instead of all.")] = None,
     streams: Annotated[
-        int | None, typer.Option(help="Windows computed side by side, instead of what the model's size asks for.")
+        int | None, typer.Option(help="Windows computed side by side, instead of our choice.")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray: spread over a Ray cluster.")] = "local",
     address: Annotated[
