@@ -65,13 +65,12 @@ def usual(scene: Path, model: Path, out: Path, load: Callable[[Path], Model]) ->
     axis = Axis.cover(side, card.window, card.overlap)
     total = np.zeros((len(card.classes), side, side), np.float32)
     weight = np.zeros((side, side), np.float32)
-    side_taper = _taper(axis.size, card.overlap)
-    taper = np.minimum.outer(side_taper, side_taper)
-    for y in axis.starts:
-        for x in axis.starts:
-            window = np.s_[y : y + axis.size, x : x + axis.size]
-            total[:, *window] += run(np.ascontiguousarray(image[None, :, *window]))[0] * taper
-            weight[window] += taper
+    for y, height in zip(axis.starts, axis.sizes, strict=True):
+        for x, width in zip(axis.starts, axis.sizes, strict=True):
+            taper = np.minimum.outer(_taper(height, card.overlap), _taper(width, card.overlap))
+            found = run(np.ascontiguousarray(image[None, :, y : y + height, x : x + width]))[0]
+            total[:, y : y + height, x : x + width] += found * taper
+            weight[y : y + height, x : x + width] += taper
     total /= weight
     return _written(total, scene, out, card, began)
 

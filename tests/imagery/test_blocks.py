@@ -53,9 +53,12 @@ def test_windows_are_those_of_the_raster_and_each_block_is_read_once(
             counted = Counted(source)
             found = Blocks(counted)
             rows, columns = Axis.cover(height, 32, overlap), Axis.cover(width, 32, overlap)
-            high, wide = min(rows.size, height), min(columns.size, width)
-            for y, below in zip(rows.starts, (*rows.starts[1:], height), strict=True):
-                for x, behind in zip(columns.starts, (*columns.starts[1:], width), strict=True):
+            for y, high, below in zip(rows.starts, rows.sizes, (*rows.starts[1:], height), strict=True):
+                high = min(high, height - y)
+                for x, wide, behind in zip(
+                    columns.starts, columns.sizes, (*columns.starts[1:], width), strict=True
+                ):
+                    wide = min(wide, width - x)
                     piece = found.read([1, 2], Window(x, y, wide, high))
                     assert np.array_equal(piece, pixels[:, y : y + high, x : x + wide])
                     found.forget(below, behind)

@@ -20,7 +20,7 @@ from landcover.inference.turns import symmetric
 LARGE = 512 * 512  # px: windows from here on keep several threads busy
 THREADS_A_STREAM = 4  # each stream takes memory of its own, 0.1 GB for windows of 832 px and
 LIGHT = 10_000_000  # weights: more with wider networks; a light one gets two streams where two threads are
-MOST_SHAPES = 2  # compiled at a time; a scene has windows of one
+MOST_SHAPES = 2  # compiled at a time: a row of windows of a scene has no more
 Precision = Literal["auto", "bf16", "float32", "int8"]
 INT8 = ".int8.onnx"  # suffix of a quantised copy
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

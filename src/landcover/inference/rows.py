@@ -182,10 +182,11 @@ class _Building:
         self.sample = Sample(bands, self.y + part.enter, self.y + part.end, width)
         self.picture = np.full((bands, *self._picked(0, width)[0]), np.nan, np.float32)
         columns, own = plan.columns, np.arange(self.y + part.begin, self.y + part.end)
-        blocks = np.arange(0, columns.size, BLOCK) + (BLOCK - 1) / 2
+        blocks = [np.arange(0, size, BLOCK) + (BLOCK - 1) / 2 for size in columns.sizes]
         seams = np.add.outer(columns.seams, np.arange(columns.overlap)).ravel()
         self.block_areas = pixel_areas(
-            plan.place, np.arange(plan.rows.size) + self.y, np.add.outer(columns.starts, blocks).ravel()
+            plan.place, np.arange(plan.rows.sizes[index]) + self.y,
+            np.concatenate([x + middles for x, middles in zip(columns.starts, blocks, strict=True)]),
         )  # fmt: skip
         self.seam_areas = pixel_areas(plan.place, own, seams)
 
@@ -195,12 +196,12 @@ class _Building:
         Beyond the edge of an image smaller than a window, pixels are reflected.
         """
         plan, rows, columns = self.plan, self.part, self.plan.columns
-        size, width = plan.rows.size, columns.size
+        size = plan.rows.sizes[self.index]
         below = (*self.plan.rows.starts, self.plan.rows.length)[self.index + 1]  # where the next row begins
         last = len(columns.starts) - 1
-        inside = (min(size, self.plan.rows.length), min(width, columns.length))
-        for column, x in enumerate(columns.starts):
+        for column, (x, width) in enumerate(zip(columns.starts, columns.sizes, strict=True)):
             part = columns.part(column)
+            inside = (min(size, plan.rows.length), min(width, columns.length))
             pixels, valid = image.read(self.y, x, *inside)
             image.forget(below, columns.starts[column + 1] if column < last else columns.length)
             fresh = np.s_[rows.enter : rows.end, part.enter : part.end]
@@ -234,7 +235,7 @@ class _Building:
         self._put(x + part.begin, [layer[inside] for layer in layers])
         self.tally.sums[0] += sums.sum(axis=(1, 2), dtype=np.float64)
         if self.block_areas is not None:
-            first = column * self.plan.columns.size // BLOCK
+            first = column * self.plan.columns.sizes[0] // BLOCK
             areas = self.block_areas[:, first : first + sums.shape[2]]
             self.tally.sums[1] += (sums * areas).sum(axis=(1, 2))
 

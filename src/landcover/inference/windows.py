@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 MULTIPLE = 32
+SAVES = 1.02
 Floats = npt.NDArray[np.float32]
 
 
@@ -39,47 +40,50 @@ class Axis:
     ----------
     length : of the scene, px
     overlap : px of a seam
-    size : of every window, px, a multiple of 32; only a single window can be larger than the scene
     starts : first pixel of each window; the last is pulled inside
+    sizes : of each window, px, multiples of 32; only a single window can be larger than the scene
     seams : first pixel of the seam between each window and the next
 
     Examples
     --------
     >>> axis = Axis.cover(150, 64, 16)
-    >>> axis.size, axis.starts, axis.seams
-    (64, (0, 48, 86), (48, 91))
+    >>> axis.starts, axis.sizes, axis.seams
+    ((0, 48, 86), (64, 64, 64), (48, 91))
     >>> axis.part(2)
     Part(enter=5, begin=21, end=64, leave=64)
     """
 
     length: int
     overlap: int
-    size: int
     starts: tuple[int, ...]
+    sizes: tuple[int, ...]
     seams: tuple[int, ...]
 
     @classmethod
     def cover(cls, length: int, window: int, overlap: int) -> Axis:
         """As few windows of at most `window` px as cover `length` px and overlap by at least `overlap` px.
 
-        All are of one size, the smallest that does it: the engine then holds one graph, and little is
-        computed twice. Where two windows overlap by more, the seam lies in the middle, far from the edges of
-        both.
+        They are of one size, the smallest that does it, so that the engine holds one graph, unless it
+        costs less by 2 % to have the last of them smaller, and the others as large as may be. Where two
+        windows overlap by more, the seam lies in the middle, far from the edges of both.
 
         Parameters
         ----------
         overlap : at most half of `window`
         """
         if length <= window:
-            return cls(length, overlap, _multiple(length), (0,), ())
+            return cls(length, overlap, (0,), (_multiple(length),), ())
         many = -(-(length - overlap) // (window - overlap))
-        size = _multiple(max(-(-(length + (many - 1) * overlap) // many), 2 * overlap))
-        starts = (*range(0, length - size, size - overlap), length - size)
+        size = last = _multiple(max(-(-(length + (many - 1) * overlap) // many), 2 * overlap))
+        rest = max(_multiple(length - (many - 1) * (window - overlap)), _multiple(window // 4))
+        if many * size > SAVES * ((many - 1) * window + rest):
+            size, last = window, rest
+        starts = (*range(0, length - last, size - overlap), length - last)
         seams: list[int] = []
         for this, following in pairwise(starts):
             middle = (following + this + size - overlap) // 2
             seams.append(max(middle, seams[-1] + overlap) if seams else middle)
-        return cls(length, overlap, size, starts, tuple(seams))
+        return cls(length, overlap, starts, (*(size,) * (len(starts) - 1), last), tuple(seams))
 
     def part(self, index: int) -> Part:
         """What window `index` gives."""
