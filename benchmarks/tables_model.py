@@ -180,14 +180,20 @@ def places() -> str:
             f = figures.get(name)
             kl = interval(f) if f else ""
             told += ["", kl] if f and f["by_images"] else [kl, ""]
-            told.append(interval(f["difference"], "+") if f else "")
+            base = next(iter(figures.values()))
+            told.append(interval(f["difference"], "+") if f and f is not base else "")
         return told
 
     body = [[name, *cells(name)] for name in names]
     header = [""]
     for direction in directions:
         header += [f"KL, {direction}", "with images of the other place", "− the first row"]
-    return rows(header, body) + f"\n\nTrained and scored at {found['commit']}."
+    told = [
+        f"Of the labelled water of {part} ({d['water']:.2%} of the pixels), {d['dry']:.0%} is green in the "
+        f"image (NDWI below −0.33); counted as herbaceous it is a KL of {d['kl']:.4f}."
+        for part, d in found["dry_water"].items()
+    ]
+    return rows(header, body) + f"\n\n{' '.join(told)} Trained and scored at {found['commit']}."
 
 
 def training() -> str:
