@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 MULTIPLE = 32
-SAVES = 1.02
+SAVES = 1.01  # how much more windows of one size may compute along a side
 Floats = npt.NDArray[np.float32]
 
 
@@ -64,7 +64,7 @@ class Axis:
         """As few windows of at most `window` px as cover `length` px and overlap by at least `overlap` px.
 
         They are of one size, the smallest that does it, so that the engine holds one graph, unless it
-        costs less by 2 % to have the last of them smaller, and the others as large as may be. Where two
+        costs less by 1 % to have the last of them smaller, and the others as large as may be. Where two
         windows overlap by more, the seam lies in the middle, far from the edges of both.
 
         Parameters
