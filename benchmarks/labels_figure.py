@@ -49,9 +49,10 @@ def main() -> None:
                 draw(left, found[kind], "chips", kind, part, shift)
                 draw(right, found[kind], "wrong", kind, part, shift)
         left.set(xscale="log", xlabel="labelled chips", ylabel="KL, lower is better", ylim=(0, None))
-        left.set_xticks([25, 50, 100, 241], ["25", "50", "100", "241"], minor=False)
+        numbers = sorted({p["chips"] for points in found.values() for p in points.values()})
+        left.set_xticks(numbers, [str(n) for n in numbers])
         left.minorticks_off()
-        right.set(xlabel="labels that are wrong, % (241 chips)")
+        right.set(xlabel=f"labels that are wrong, % ({numbers[-1]} chips)")
         for axes in (left, right):
             axes.grid(True)
         canvas.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=4)

@@ -25,6 +25,7 @@ import pandas as pd
 import rasterio
 import torch
 from result_files import ONE_PLACE, this_commit
+from scores import about
 from torch import nn
 from torch.nn.functional import interpolate
 
@@ -53,24 +54,33 @@ VAL = {10, 11}  # columns of ain_west on which the epoch is chosen, and
 NEAR = {9, 12}  # those that share pixels with them
 SIDE = 256  # px, of a chip
 STEPS, BATCH, RATE = 150, 8, 3e-4  # of self-training
+AVERAGE = 0.95  # of its weights
 DRY = -0.33  # NDWI
 WEIGHTS = (0.1, 0.3, 1.0)  # of the other place's statistics in those of batch normalisation
 Floats = npt.NDArray[np.float32]
 
 
-def one_place(chips: Path, target: Path, place: str) -> Path:
-    """A chips folder whose parts train and val are of one place."""
+def of_ain_west(chips: Path, target: Path) -> Path:
+    """A chips folder whose parts train and val are of ain_west."""
     splits = pd.read_csv(chips / "splits.csv", dtype={"sample_id": str})
-    if place == "ain_west":
-        own, column = splits["scene"] == place, splits["col"]
-        splits["part"] = "buffer"
-        splits.loc[own & ~column.isin(VAL | NEAR), "part"] = "train"
-        splits.loc[own & column.isin(VAL), "part"] = "val"
+    own, column = splits["scene"] == "ain_west", splits["col"]
+    splits["part"] = "buffer"
+    splits.loc[own & ~column.isin(VAL | NEAR), "part"] = "train"
+    splits.loc[own & column.isin(VAL), "part"] = "val"
     target.mkdir(parents=True)
     for name in ("images", "masks"):
         (target / name).symlink_to((chips / name).resolve())
-    splits[splits["part"].isin(["train", "val", "buffer"])].to_csv(target / "splits.csv", index=False)
+    splits.to_csv(target / "splits.csv", index=False)
     return target
+
+
+def trained(data: Path, recipe: Recipe, folder: Path) -> Iterator[tuple[str, Path]]:
+    """A run on a chips folder for each of LIGHTS."""
+    for light, changes in LIGHTS.items():
+        augmentation = recipe.augmentation.model_copy(update=changes)
+        settings = write_recipe(recipe.model_copy(update={"augmentation": augmentation}))
+        (folder / "recipe.toml").write_text(settings, encoding="utf-8")
+        yield light, landcover.train(folder / "recipe.toml", data, folder / light).folder
 
 
 def unlabelled(chips: Path, part: str, recipe: Recipe) -> Floats:
@@ -156,10 +166,7 @@ def self_trained(network: Segmenter, labelled: Chips, images: Floats, recipe: Re
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        with torch.no_grad():
-            for mine, theirs in zip(average.state_dict().values(), found.state_dict().values(), strict=True):
-                if mine.is_floating_point():
-                    mine.lerp_(theirs, 0.05)
+        loop.update(average, found, AVERAGE)
     return average
 
 
@@ -190,18 +197,10 @@ def candidates(
     """Name, whether images of the other place were used, and probabilities of the chips of a part."""
     source = open_chips(chips)
     scored = load_chips(source, source.part(part), recipe)
-    data = one_place(chips, folder / "chips", place)
+    data = chips if place == "train" else of_ain_west(chips, folder / "chips")
     networks = []
-    for light, changes in LIGHTS.items():
-        if place == "train" and light not in MODELS:
-            continue
-        trained = MODELS.get(light) if place == "train" else None
-        if trained is None:
-            augmentation = recipe.augmentation.model_copy(update=changes)
-            settings = write_recipe(recipe.model_copy(update={"augmentation": augmentation}))
-            (folder / "recipe.toml").write_text(settings, encoding="utf-8")
-            trained = landcover.train(folder / "recipe.toml", data, folder / light).folder
-        networks.append(network_of(trained, recipe, scored.classes))
+    for light, run in MODELS.items() if place == "train" else trained(data, recipe, folder):
+        networks.append(network_of(run, recipe, scored.classes))
         yield light, False, loop.probabilities(networks[-1], scored)
     network = networks[0]
     yield "two scales", False, at_two_scales(network, scored)
@@ -246,9 +245,8 @@ def main(chips: Path, result: Path, recipe: Path) -> None:
                 s = score(table, true.loc[ids], blocks=blocks)
                 base = base or s
                 d = difference(s, base, blocks)
-                figures[name] = {"kl": s.kl, "low": s.low, "high": s.high, "by_images": by_images}
+                figures[name] = about(s) | {"by_images": by_images}
                 figures[name]["difference"] = {"mean": d.mean, "low": d.low, "high": d.high}
-                figures[name]["per_class"] = s.per_class.round(6).to_dict()
                 write_text(result, json.dumps(found, indent=1) + "\n")
                 print(f"{direction:<18} {name:<36} {s.kl:.4f} ({s.low:.4f} to {s.high:.4f})", flush=True)
 

@@ -72,7 +72,7 @@ def scores_of(model: Path, chips: Path, parts: tuple[str, ...] = PARTS) -> dict[
 
 def told(scored: Scored) -> dict[str, Any]:
     """What result files say of a model on a part."""
-    return {"decoder": scored.own} | {k: _about(s) for k, s in scored.results.items()} | scored.facts
+    return {"decoder": scored.own} | {k: about(s) for k, s in scored.results.items()} | scored.facts
 
 
 def scores_of_run(run: Path, chips: Path, parts: tuple[str, ...] = PARTS) -> dict[str, Any]:
@@ -91,12 +91,13 @@ def scores_of_shares(run: Path, chips: Path, parts: tuple[str, ...]) -> dict[str
         ids = folder.part(part)
         found[part] = {
             "decoder": "mean",
-            "mean": _about(score(shares.loc[ids], true.loc[ids], blocks=blocks)),
+            "mean": about(score(shares.loc[ids], true.loc[ids], blocks=blocks)),
         }
     return found
 
 
-def _about(s: Score) -> dict[str, Any]:
+def about(s: Score) -> dict[str, Any]:
+    """What result files say of a score."""
     known = {"kl": s.kl, "low": s.low, "high": s.high, "resampled": s.resampled}
     return known | {"per_class": s.per_class.round(6).to_dict()}
 

@@ -67,11 +67,15 @@ def mutate(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
+def layers_of(engine: Engine) -> Layers:
+    """A map alone, of windows that overlap by 16 px."""
+    return Layers.of(engine.card, engine.card.decoder, False, False, 16)
+
+
 def predict(path: Path, out: Path, engine: Engine) -> np.ndarray[Any, Any]:
     """The map of one image."""
-    card = engine.card
-    layers = Layers.of(card, card.decoder, False, False, card.overlap)
-    plan = plan_scene("map", path, Reading(), 64, 16)
+    layers = layers_of(engine)
+    plan = plan_scene("map", path, Reading(), 64, layers.overlap)
     scene = Assembly(plan, layers, engine.card.legend, out)
     for row in compute(((plan, index) for index in range(len(plan.rows.starts))), engine, layers):
         scene.add(row)
@@ -96,8 +100,7 @@ def main(model: Path, folder: Path, seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     kinds = originals(folder)
     engine = Engine(model)
-    card = engine.card
-    engine.extend(Layers.of(card, card.decoder, False, False, card.overlap).extend)
+    engine.extend(layers_of(engine).extend)
     outcomes = {"refused": 0, "mapped": 0}
     for _ in range(count):
         path = folder / "mutant.tif"

@@ -119,8 +119,8 @@ def test_a_worker_of_a_cluster_turns_too(tmp_path: Path, model: Path) -> None:
     image = numbers(64, 64)
     path = write_tiff(tmp_path / "a.tif", image.astype(np.uint16), BANDS)
     card = Engine(model).card
-    layers = Layers.of(card, card.decoder, False, False, card.overlap)
-    plan = plan_scene("a", path, Reading(card.bands), 64, 16)
+    layers = Layers.of(card, card.decoder, False, False, 16)
+    plan = plan_scene("a", path, Reading(card.bands), 64, layers.overlap)
     worker = _Worker(model.read_bytes(), model.name, "float32", 1, True, layers)
     found = worker.row((plan, 0)).tally.sums[0]
     assert np.allclose(found, mean_of_eight(model, image).sum(axis=(1, 2)), rtol=1e-5)

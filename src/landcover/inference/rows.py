@@ -197,7 +197,7 @@ class _Building:
         """
         plan, rows, columns = self.plan, self.part, self.plan.columns
         size = plan.rows.sizes[self.index]
-        below = (*self.plan.rows.starts, self.plan.rows.length)[self.index + 1]  # where the next row begins
+        below = (*plan.rows.starts, plan.rows.length)[self.index + 1]  # where the next row begins
         last = len(columns.starts) - 1
         for column, (x, width) in enumerate(zip(columns.starts, columns.sizes, strict=True)):
             part = columns.part(column)

@@ -100,7 +100,7 @@ def fit(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        _update(average, network, min(schedule.average, (1 + step) / (10 + step)))
+        update(average, network, min(schedule.average, (1 + step) / (10 + step)))
 
         losses.append(float(loss.detach()))
         epoch, last = math.ceil((step + 1) / steps_an_epoch), step + 1 == schedule.steps
@@ -174,7 +174,7 @@ def _rate(step: int, steps: int, warmup: int) -> float:
 
 
 @torch.no_grad()
-def _update(average: nn.Module, network: nn.Module, decay: float) -> None:
+def update(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of weights and of batch-norm statistics."""
     for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
         if mine.is_floating_point():
